@@ -1,0 +1,1 @@
+"""Channel adapters: payload to Incoming and Reply to payload, both directions pure."""

@@ -1,0 +1,1 @@
+"""The outside world behind small Protocols: SMS and the bank."""

@@ -1,0 +1,1 @@
+"""Database and stores: plain SQL in one dialect, one file per subject."""

@@ -1,0 +1,1 @@
+"""The certification authority: values in, values out."""

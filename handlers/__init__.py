@@ -1,0 +1,1 @@
+"""What the service says and does, independent of any messenger, database or web server."""

@@ -1,0 +1,1 @@
+"""Free text to the label it most likely means."""
