@@ -1,0 +1,65 @@
+"""One tree of what can go wrong in the certification authority.
+
+CaError
+├── RequestRefused           the request cannot be granted; `code` is a stable word for the caller's texts
+│   ├── BadRequest           CSR unreadable, too large, possession not proven
+│   ├── WeakKey              public key refused (size, exponent, structure, block list)
+│   ├── BadName              a name that must not enter a certificate
+│   ├── RequestConflict      the same request id with other content
+│   ├── ActiveCertificateExists
+│   ├── KeyReused
+│   └── NotFound             no such serial number
+├── LintFailed               what was prepared breaks a rule; nothing was signed
+├── ProfileError             configuration: names the field and the remedy
+└── KeyFileError             a key at rest could not be opened
+"""
+
+
+class CaError(Exception):
+    """Base of the ring; the message is for the log, `code` for whoever chooses words."""
+
+    code = "ca"
+
+
+class RequestRefused(CaError):
+    code = "refused"
+
+
+class BadRequest(RequestRefused):
+    code = "bad_request"
+
+
+class WeakKey(RequestRefused):
+    code = "weak_key"
+
+
+class BadName(RequestRefused):
+    code = "bad_name"
+
+
+class RequestConflict(RequestRefused):
+    code = "request_conflict"
+
+
+class ActiveCertificateExists(RequestRefused):
+    code = "active_certificate"
+
+
+class KeyReused(RequestRefused):
+    code = "key_reused"
+
+
+class NotFound(RequestRefused):
+    code = "not_found"
+
+
+class LintFailed(CaError):
+    code = "lint"
+
+
+class ProfileError(CaError):
+    code = "profile"
+
+
+class KeyFileError(CaError):
+    code = "key_file"

@@ -1,0 +1,106 @@
+"""What the registration authority needs from outside: a store that remembers, and keys that sign.
+
+The store's transactions are the order of effects of issuing (see `docs/architecture.md`): `plan` is durable
+before the real key signs, `complete` is one commit of certificate, status, notices and audit.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import NewType, Protocol
+
+Serial = NewType("Serial", int)
+SubscriberId = NewType("SubscriberId", str)
+"""Opaque number of the subscriber at the registration authority (a bank's customer number)."""
+
+
+class Status(StrEnum):
+    """Where a serial number stands. A planned or failed one is never answered as good."""
+
+    PLANNED = "planned"
+    VALID = "valid"
+    HELD = "held"
+    REVOKED = "revoked"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is about to be signed, stored before it is signed. `tbs` is the DER TBSCertificate."""
+
+    serial: Serial
+    request_id: str
+    request_digest: bytes
+    """SHA-256 over what was asked; the same `request_id` with another digest is a conflict."""
+    issuer: str
+    """Name of the issuing CA, a key of the authority's CAs."""
+    subscriber: SubscriberId
+    profile: str
+    subject: str
+    """RFC 4514 text of the subject."""
+    not_before: datetime
+    not_after: datetime
+    public_key_sha256: bytes
+    tbs: bytes
+    planned_at: datetime
+    evidence: Mapping[str, str] = field(default_factory=dict)
+    """What was proven and how, for the audit; no secrets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One serial number as the store knows it. `der` is None until it was signed."""
+
+    plan: Plan
+    status: Status
+    der: bytes | None = None
+    issued_at: datetime | None = None
+    revoked_at: datetime | None = None
+    reason: str | None = None
+    """RFC 5280 §5.3.1 name, e.g. `keyCompromise`."""
+
+
+@dataclass(frozen=True, slots=True)
+class RevokedEntry:
+    serial: Serial
+    revoked_at: datetime
+    reason: str
+
+
+class CertificateStore(Protocol):
+    """Durable memory of the CA. Every method is one transaction; times are aware UTC."""
+
+    async def plan(self, plan: Plan) -> Record:
+        """Store an intention. A known `request_id` returns its record (whatever its status).
+
+        Raises `ca.errors.RequestConflict` (same id, other digest), `ca.errors.ActiveCertificateExists`
+        (one active or planned certificate per subscriber and profile), `ca.errors.KeyReused`.
+        """
+
+    async def complete(self, serial: Serial, der: bytes, at: datetime) -> Record:
+        """Planned becomes valid, with notices, reminders and audit in the same commit. Idempotent."""
+
+    async def fail(self, serial: Serial, at: datetime, why: str) -> None:
+        """A planned serial that will not be finished: listed as revoked for ever, never reused. Idempotent."""
+
+    async def unfinished(self) -> Sequence[Record]: ...
+
+    async def by_serial(self, serial: Serial) -> Record | None: ...
+
+    async def by_request(self, request_id: str) -> Record | None: ...
+
+    async def active(self, subscriber: SubscriberId) -> Sequence[Record]:
+        """Valid or held certificates not past their end, newest first."""
+
+    async def revoke(self, serial: Serial, at: datetime, reason: str) -> Record:
+        """Valid or held becomes revoked (or held, for `certificateHold`). Revoking again changes nothing."""
+
+    async def release(self, serial: Serial, at: datetime) -> Record:
+        """Held becomes valid again."""
+
+    async def revoked(self, issuer: str, now: datetime) -> Sequence[RevokedEntry]:
+        """Revoked, held and failed serials of `issuer` that have not passed their end, by serial."""
+
+    async def next_crl_number(self, issuer: str) -> int:
+        """Durable and strictly growing. RFC 5280 §5.2.3."""

@@ -1,0 +1,113 @@
+"""What a turn wants done, as data: committed in the same transaction as the turn's state and words.
+
+Every effect is idempotent by its own key, so a turn that is run again after a lost race changes nothing twice.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from handlers.bank import CustomerNumber
+
+
+@dataclass(frozen=True, slots=True)
+class StartChallenge:
+    """A one-time code was drawn: keep its keyed hash and queue the SMS that carries it.
+
+    `bound_to` is a digest of what the customer was shown; the code is good for nothing else.
+    """
+
+    challenge_id: str
+    number: CustomerNumber
+    bound_to: str
+    code_hash: str
+    expires_at: datetime
+    phone: str
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class UseChallenge:
+    """The code was right: it may not be used again, and failures of the factor are forgiven."""
+
+    challenge_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenLink:
+    """A one-time page for this conversation's current step."""
+
+    link_id: str
+    purpose: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptTerms:
+    """`sha256` is over the text that was shown, in the language it was shown in."""
+
+    number: CustomerNumber
+    version: str
+    locale: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class KnowAs:
+    """This conversation has proven to be the bank's customer `number`: notices about them come here too."""
+
+    number: CustomerNumber
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    slug: str
+    helpful: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """A question nobody taught yet; `text` is already masked."""
+
+    text: str
+    candidates: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """A person is wanted. The transcript is what `messages` holds; `wish` is already masked."""
+
+    reference: str
+    wish: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReminderChoice:
+    """`later` keeps the next stages, `stop` drops them for this certificate."""
+
+    serial: str
+    choice: str
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """`detail` holds no secret and no full personal data."""
+
+    act: str
+    subject: str
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+Effect = (
+    StartChallenge
+    | UseChallenge
+    | OpenLink
+    | AcceptTerms
+    | KnowAs
+    | Feedback
+    | Unanswered
+    | Handover
+    | ReminderChoice
+    | Audit
+)
