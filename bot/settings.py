@@ -1,0 +1,219 @@
+"""What an operator decides: environment variables `CERTTALK_*` over the file `.env` over defaults fit for the demo.
+
+Everything is checked once, here, and all that is wrong is named at once, with a remedy and never with the value
+(it may be a secret). Past this file a setting is simply right. `.env.example` lists every one, and a test compares.
+"""
+
+import ipaddress
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+from pydantic import Field, SecretStr, StringConstraints, ValidationError, ValidationInfo, field_validator
+from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from handlers.texts import LOCALES, load_texts
+
+PREFIX: Final = "CERTTALK_"
+ENV_FILE: Final = Path(".env")
+ENCODING: Final = "utf-8-sig"  # some editors put a byte order mark in front
+TESTS_ONLY: Final = ("CERTTALK_TEST_", "CERTTALK_CHECKS")
+"""Names that belong to the tests: read there, unknown to the service, and no reason to warn."""
+
+PlainName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 .-]{0,29}$")]
+"""A name that may stand in a distinguished name and be a folder on every system (no `/`, `:` or Hangul)."""
+
+
+class Settings(BaseSettings):
+    """The validated configuration. Relative paths are relative to the working directory."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_file_encoding=ENCODING,
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+        validate_default=True,
+    )
+
+    data: Path = Path("data")
+    """The folder of everything that is kept: database, CA keys, documents."""
+    host: str = "127.0.0.1"
+    """The interface to listen on."""
+    port: int = Field(8710, ge=1, le=65535)
+    public_url: str = ""
+    """The address customers open, an origin without a path. Empty: http://HOST:PORT."""
+    database_url: SecretStr = SecretStr("")
+    """`sqlite:///PATH` or `postgresql://…`. Empty: a SQLite file in `data`. It may hold a password."""
+
+    demo: bool = True
+    """Fictional customers, and their phones, cards and tokens beside the chat."""
+    default_locale: Literal["ko", "en"] = "ko"
+
+    ca_name: PlainName = "CertTalk"
+    """Organisation in every certificate, and the authority's folder under NPKI."""
+    ca_key: Literal["rsa-2048", "rsa-3072", "p-256"] = "rsa-3072"
+    """Kind of the keys of the root and of the issuing CA; used when they are made."""
+    ca_passphrase_file: Path | None = None
+    """The file whose first line opens the CA's keys. Empty: the demo makes one in `data`."""
+    bank_code: Annotated[str, StringConstraints(pattern=r"^\d{4}$")] = "0999"
+    bank_ou: PlainName = "DEMO"
+    """The bank's organisational unit in the certificates it hands out."""
+
+    code_seconds: int = Field(180, ge=60, le=600)  # SP 800-63B-4 §3.1.3.2: ten minutes at most
+    """How long a code sent to the phone is good for."""
+    link_minutes: int = Field(10, ge=1, le=60)
+    """How long the one-time link to the secure page is good for."""
+    proof_minutes: int = Field(10, ge=1, le=60)
+    """How long a proof of identity holds before it is asked again."""
+    tries: int = Field(5, ge=3, le=10)
+    """Wrong answers before a code, card or token is locked, over all channels together."""
+
+    sms_per_hour: int = Field(5, ge=1, le=60)
+    """Codes one customer may be sent in an hour."""
+    messages_per_minute: int = Field(60, ge=1, le=6000)
+    """Messages one conversation may send in a minute."""
+    certificates_per_day: int = Field(3, ge=1, le=100)
+    """Certificates one customer may have issued in a day."""
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @field_validator("data")
+    @classmethod
+    def _at_home(cls, folder: Path) -> Path:
+        return folder.expanduser()
+
+    @field_validator("public_url")
+    @classmethod
+    def _an_address_browsers_trust(cls, url: str, info: ValidationInfo) -> str:
+        if not {"host", "port"} <= info.data.keys():
+            return url  # already told what is wrong with those
+        host, port = info.data["host"], info.data["port"]
+        if not url:
+            if not is_loopback(host):
+                raise PydanticCustomError("public_url_needed", "not a loopback host", {"host": host})
+            return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        try:
+            parts = urlsplit(url)
+            sane = bool(parts.hostname) and (parts.port is None or parts.port > 0)
+        except ValueError:
+            sane = False
+        rest = re.sub(r"^https?://[^/?#@\s\\]+/?$", "", url, flags=re.IGNORECASE)
+        if not sane or rest:
+            raise PydanticCustomError("origin", "not an origin")
+        # Browsers give keys (WebCrypto) and `__Host-` cookies only to https and to their own machine.
+        if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+            raise PydanticCustomError("https", "plain http off loopback")
+        return f"{parts.scheme}://{parts.netloc.lower()}"
+
+    @field_validator("database_url")
+    @classmethod
+    def _an_engine_we_speak(cls, url: SecretStr, info: ValidationInfo) -> SecretStr:
+        if not url.get_secret_value():
+            return SecretStr(f"sqlite:///{info.data.get('data', Path('data')) / 'certtalk.sqlite3'}")
+        if not re.match(r"(sqlite:///|postgresql://)\S", url.get_secret_value()):
+            raise PydanticCustomError("database", "unknown engine")
+        return url
+
+    @field_validator("ca_passphrase_file")
+    @classmethod
+    def _a_passphrase_to_open_keys(cls, file: Path | None, info: ValidationInfo) -> Path | None:
+        if file is None:
+            if not info.data.get("demo", True):
+                raise PydanticCustomError("passphrase_needed", "only the demo makes its own")
+            return None
+        file = file.expanduser()
+        if not file.is_file():
+            raise PydanticCustomError("no_such_file", "no such file")
+        return file
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One wrong setting: its full name and `operator.settings.error.REASON` with its parameters."""
+
+    name: str
+    reason: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+
+class SettingsError(Exception):
+    """Something in the configuration is wrong; `str()` is the block an operator is shown."""
+
+    def __init__(self, problems: list[Problem], locale: str) -> None:
+        super().__init__(problems, locale)
+        self.problems = problems
+        self.locale = locale
+
+    def __str__(self) -> str:
+        texts = load_texts()[self.locale]
+        lines = [f"  {p.name}: {texts(f'operator.settings.error.{p.reason}', **p.params)}" for p in self.problems]
+        return "\n".join([texts("operator.settings.wrong"), *lines, texts("operator.settings.remedy")])
+
+
+def load_settings(env_file: Path | None = ENV_FILE, **given: object) -> Settings:
+    """The settings in force; `given` (from the command line) wins, None there means not given.
+
+    Raises `SettingsError` naming everything that is wrong.
+    """
+    chosen = {name: value for name, value in given.items() if value is not None}
+    try:
+        return Settings(_env_file=env_file, **chosen)  # type: ignore[call-arg, arg-type]  # pydantic-settings reads it
+    except ValidationError as error:
+        problems = [_problem(detail) for detail in error.errors(include_url=False, include_input=False)]
+    except (OSError, UnicodeDecodeError):
+        problems = [Problem(str(env_file), "unreadable")]
+    raise SettingsError(problems, operator_locale(os.environ))
+
+
+def _problem(detail: ErrorDetails) -> Problem:
+    name = str(detail["loc"][0])
+    default = Settings.model_fields[name].default
+    params = {**detail.get("ctx", {}), "example": str(default).lower() if isinstance(default, bool) else default}
+    reason = detail["type"] if f"operator.settings.error.{detail['type']}" in load_texts()["ko"] else "other"
+    return Problem(PREFIX + name.upper(), reason, params)
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A `CERTTALK_*` name nothing reads, and the known one it looks like."""
+
+    name: str
+    closest: str | None
+
+
+def unknown_settings(env_file: Path | None = ENV_FILE, environ: Mapping[str, str] = os.environ) -> list[Unknown]:
+    """Names that were surely meant for us but say nothing: in the environment and in `.env`."""
+    known = [PREFIX + name.upper() for name in Settings.model_fields]
+    found = {name.upper() for name in (*environ, *_names(env_file)) if name.upper().startswith(PREFIX)}
+    strangers = sorted(name for name in found - set(known) if not name.startswith(TESTS_ONLY))
+    return [Unknown(name, next(iter(get_close_matches(name, known, n=1, cutoff=0.75)), None)) for name in strangers]
+
+
+def _names(env_file: Path | None) -> Iterator[str]:
+    if env_file is not None and env_file.is_file():
+        yield from dotenv_values(env_file, encoding=ENCODING)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address is this machine by definition. RFC 6761 §6.3, RFC 1122 §3.2.1.3."""
+    host = host.strip("[]").lower().rstrip(".")
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def operator_locale(environ: Mapping[str, str]) -> str:
+    """The language for operators: what they set for customers, else their terminal's, else Korean."""
+    names = (f"{PREFIX}DEFAULT_LOCALE", "LC_ALL", "LC_MESSAGES", "LANG")
+    wishes = (environ.get(name, "")[:2].lower() for name in names)
+    return next((wish for wish in wishes if wish in LOCALES), LOCALES[0])
