@@ -1,0 +1,30 @@
+"""Text messages: the port every SMS provider's adapter implements.
+
+The caller is the outbox: it tries again on `SmsUnavailable` with the same key and gives up on `SmsRefused`.
+
+SmsFailure
+├── SmsRefused        this number or text will never be taken; trying again is useless
+└── SmsUnavailable    no answer, too many at once, provider down: try again later
+"""
+
+from typing import Protocol
+
+
+class SmsFailure(Exception):
+    """Base; neither number nor text belongs into the message, which goes to the log."""
+
+
+class SmsRefused(SmsFailure):
+    pass
+
+
+class SmsUnavailable(SmsFailure):
+    pass
+
+
+class SmsGateway(Protocol):
+    async def send(self, phone: str, text: str, key: str) -> None:
+        """Hand one message over. `phone` is digits only, as registered (`01012345678`).
+
+        `key` names the message: a provider that is sent the same key again must not deliver it twice.
+        """
