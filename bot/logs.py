@@ -17,13 +17,16 @@ turn_id: ContextVar[str] = ContextVar("turn_id", default="")
 
 HIDDEN: Final = "[hidden]"
 _SENSITIVE: Final = r"pass(?:word|phrase|wd)?|pwd|secret|token|otp|pin|code|cookie|authorization|비밀번호|암호|인증번호"
+# What an operator searches for, and is none: serial numbers and digests, UUIDs, instants.
+_HARMLESS: Final = (
+    r"\b(?=[0-9a-f]*[a-f])[0-9a-f]{16,64}\b"
+    r"|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"
+    r"|\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)?"
+)
 _LOOKS_SECRET: Final = re.compile(
     "|".join(
         (
-            # what an operator searches for, and is none: serial numbers and digests, UUIDs, instants
-            r"(?P<keep>\b(?=[0-9a-f]*[a-f])[0-9a-f]{16,64}\b"
-            r"|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"
-            r"|\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)?)",
+            rf"(?P<keep>{_HARMLESS})",
             r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*-----|\Z)",
             rf"(?P<name>(?:{_SENSITIVE})[\"']?\s*[=:]\s*)(?:\"[^\"]*\"|'[^']*'|(?:(?:Bearer|Basic)\s+)?[^\s,;&}}\])]+)",
             r"(?P<login>://[^\s/:@]*:)[^\s@]+(?=@)",
