@@ -135,7 +135,7 @@ def build(purpose):
 
 
 def read_stamps():
-    return dict(line.split(" ", 1) for line in STAMP.read_text().splitlines()) if STAMP.is_file() else {}
+    return dict(line.partition(" ")[::2] for line in STAMP.read_text().splitlines()) if STAMP.is_file() else {}
 
 
 def wanted_stamps():
