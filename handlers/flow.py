@@ -80,11 +80,15 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """The answer was not understood or not right: `FLOW.STEP.error.ERROR`. `free` ones are not counted as failures."""
+    """The answer was not understood or not right: `FLOW.STEP.error.ERROR`. `free` ones are not counted as failures.
+
+    `meant`: it had the shape of an answer, so it is not heard as a question instead.
+    """
 
     error: str
     params: Params = field(default_factory=dict)
     free: bool = False
+    meant: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +153,8 @@ class Turn:
     effects: list[Effect] = field(default_factory=list)
     said: list[Say] = field(default_factory=list)
     forgotten: set[str] = field(default_factory=set)
+    no_way_back: bool = False
+    """What was done at this step cannot be undone by going back."""
 
     def effect(self, effect: Effect) -> None:
         """Have `effect` committed together with this turn."""
@@ -192,6 +198,8 @@ class Flow:
     steps: ClassVar[tuple[str, ...]]
     proofs: ClassVar[frozenset[str]] = frozenset()
     """Steps that prove something: passed once, going back leaps over them."""
+    questions_first: ClassVar[frozenset[str]] = frozenset()
+    """Steps that would take almost any words: a sure question is heard as a question there."""
 
     def plan(self, turn: Turn) -> tuple[str, ...]:
         """The steps that apply, given what is known. Progress `n/m` counts these."""

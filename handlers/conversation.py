@@ -1,0 +1,168 @@
+"""One turn of conversation: a message in, replies out, everything it decided in one commit.
+
+Turns of one customer run one after another: a lock in the process, a revision in the row for many processes.
+A message that was seen before is answered with what was answered then.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from typing import Any, Final
+from weakref import WeakValueDictionary
+
+from handlers.bank import BankUnavailable
+from handlers.flow import Accepted, PageDone, PageForm, Refused, Turn
+from handlers.message import Answered, CustomerId, Incoming, Reply
+from handlers.reception import Draft, Reception
+from handlers.talk import ConversationStore, Opened, Talk, TurnRecord
+from handlers.walking import Walker
+
+ATTEMPTS: Final = 8
+LONGEST_TEXT: Final = 2000
+
+
+class TooBusy(Exception):
+    """Turns of one customer kept overtaking each other; nothing of this one was written."""
+
+
+class Conversation:
+    """`clock` gives aware UTC; `default_locale` is for people who have not chosen."""
+
+    def __init__(
+        self, reception: Reception, store: ConversationStore, clock: Callable[[], datetime], default_locale: str
+    ) -> None:
+        self.reception, self.store, self.clock, self.default_locale = reception, store, clock, default_locale
+        self._turns: WeakValueDictionary[CustomerId, asyncio.Lock] = WeakValueDictionary()
+
+    async def handle(self, said: Incoming) -> Answered:
+        """Answer one message of a customer; the same `message_id` again gives the same answer."""
+        said = _clean(said)
+
+        async def decide(draft: Draft) -> None:
+            await self.reception.hear(draft, said)
+
+        return await self._turn(said, said.message_id, decide)
+
+    async def greet(self, channel: str, address: str, customer: CustomerId, locale: str | None = None) -> Answered:
+        """Say hello once, to somebody who has just come in."""
+        return await self._turn(
+            Incoming(channel, address, customer, "greeting", locale=locale), "greeting", self.reception.greet
+        )
+
+    async def resume(self, channel: str, address: str, customer: CustomerId, done: PageDone) -> Answered:
+        """The page the customer was sent to has finished. Once per page."""
+
+        async def decide(draft: Draft) -> None:
+            await self.reception.page_done(draft, done)
+
+        message_id = f"page:{done.link_id}"
+        return await self._turn(Incoming(channel, address, customer, message_id), message_id, decide)
+
+    async def notify(
+        self, channel: str, address: str, customer: CustomerId, message_id: str, word: Callable[[Draft], Reply]
+    ) -> Answered:
+        """Say something unasked, without disturbing an open flow. Once per `message_id`."""
+
+        async def decide(draft: Draft) -> None:
+            draft.replies.append(word(draft))
+
+        said = Incoming(channel, address, customer, message_id)
+        return await self._turn(said, message_id, decide, asked=False)
+
+    async def submit(
+        self, channel: str, address: str, customer: CustomerId, form: PageForm
+    ) -> tuple[Accepted | Refused, str]:
+        """A page's form goes to the step that opened it; also the locale of the page's words.
+
+        Nothing is said in the chat. Asking again after a lost answer is safe: the step is idempotent.
+        """
+        async with self._one_at_a_time(customer):
+            for _ in range(ATTEMPTS):
+                opened = await self.store.open(customer, channel, None)
+                talk = self._talk(opened, None)
+                state = talk.flow
+                if state is None or state.flow not in self.reception.flows or state.data.get("link") != form.link_id:
+                    return Refused("link_gone", final=True), talk.locale
+                now = self.clock()
+                turn = Turn(customer, f"form:{form.link_id}", now, talk.locale, state.data)
+                walker = Walker(self.reception.flows[state.flow], turn, state)
+                try:
+                    result = await walker.submit(form)
+                except BankUnavailable:
+                    return Refused("bank_unavailable"), talk.locale
+                record = TurnRecord(
+                    customer, channel, address, None, opened.revision, talk.as_json(), None, (), turn.effects,
+                    Answered(), now,
+                )  # fmt: skip
+                if await self.store.commit(record):
+                    return result, talk.locale
+        raise TooBusy
+
+    async def show(self, channel: str, customer: CustomerId, link_id: str) -> tuple[Mapping[str, Any] | None, str]:
+        """What the page behind `link_id` shows, None when the conversation is elsewhere; and the locale."""
+        opened = await self.store.open(customer, channel, None)
+        talk = self._talk(opened, None)
+        state = talk.flow
+        if state is None or state.flow not in self.reception.flows or state.data.get("link") != link_id:
+            return None, talk.locale
+        turn = Turn(customer, f"show:{link_id}", self.clock(), talk.locale, state.data)
+        return await Walker(self.reception.flows[state.flow], turn, state).show(), talk.locale
+
+    def _one_at_a_time(self, customer: CustomerId) -> asyncio.Lock:
+        lock = self._turns.get(customer)
+        if lock is None:
+            lock = self._turns[customer] = asyncio.Lock()
+        return lock
+
+    def _talk(self, opened: Opened, locale: str | None) -> Talk:
+        if opened.state is not None:
+            return Talk.from_json(opened.state)
+        return Talk(locale if locale and locale in self.reception.texts else self.default_locale)
+
+    async def _turn(
+        self, said: Incoming, message_id: str, decide: Callable[[Draft], Awaitable[None]], *, asked: bool = True
+    ) -> Answered:
+        async with self._one_at_a_time(said.customer):
+            for _ in range(ATTEMPTS):
+                opened = await self.store.open(said.customer, said.channel, message_id)
+                if opened.answered is not None:
+                    return opened.answered
+                draft = await self._decide(said, message_id, opened, decide, asked=asked)
+                state = draft.talk.flow
+                answered = Answered(tuple(draft.replies), state.flow if state else None, state.step if state else None)
+                record = TurnRecord(
+                    said.customer, said.channel, said.address, message_id, opened.revision, draft.talk.as_json(),
+                    draft.history or None, draft.replies, draft.effects, answered, draft.now,
+                )  # fmt: skip
+                if await self.store.commit(record):
+                    return answered
+        raise TooBusy
+
+    async def _decide(
+        self,
+        said: Incoming,
+        message_id: str,
+        opened: Opened,
+        decide: Callable[[Draft], Awaitable[None]],
+        *,
+        asked: bool,
+    ) -> Draft:
+        draft = self.reception.draft(said.customer, message_id, self.clock(), self._talk(opened, said.locale))
+        try:
+            await decide(draft)
+        except BankUnavailable:
+            # Nothing is lost: the step stays where it was, with what was answered so far.
+            unchanged = self._talk(opened, said.locale)
+            draft = self.reception.draft(said.customer, message_id, draft.now, unchanged)
+            draft.say("common.bank_unavailable", "cmd:retry", "cmd:person")
+        if asked:
+            self.reception.offer(draft)
+            draft.talk.last_at = draft.now.isoformat()
+        return draft
+
+
+def _clean(said: Incoming) -> Incoming:
+    """Without characters no text may hold (NUL is refused by PostgreSQL, lone surrogates by UTF-8)."""
+    text = "".join(c if c.isprintable() or c in "\n\t" else " " for c in said.text[:LONGEST_TEXT])
+    choice = None if said.choice is None else "".join(c for c in said.choice[:200] if c.isprintable())
+    return Incoming(said.channel, said.address, said.customer, said.message_id, text.strip(), choice, said.locale)

@@ -1,0 +1,189 @@
+"""Who is it: a code to the registered phone, then a security card or a token, with tries counted first.
+
+One counter a factor and customer, shared by every channel, in the database: it survives a restart, and it is
+committed before anything is compared, so that killing the process never gives a try back. Card cells and token
+codes come from the secure page only.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, Literal, Protocol
+
+from handlers.bank import BankCustomer, BankRegister, CellChallenge, CustomerNumber, Factor, Half
+from handlers.effects import StartChallenge
+
+CODE_TRIES: Final = 5
+FACTOR_TRIES: Final[Mapping[str, int]] = {"code": 10, "card": 3, "otp": 5}
+"""Failures in a row after which a factor is locked for every channel; half-cells are the weakest."""
+CODES_AN_HOUR: Final = 5
+LOOKUPS_AN_HOUR: Final = 10
+PHONE_REST: Final = timedelta(hours=72)
+"""A number that changed less than this ago may be somebody else's: no code goes there."""
+
+Verdict = Literal["right", "wrong", "locked", "expired"]
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    verdict: Verdict
+    left: int = 0
+    """Tries that remain after a wrong one."""
+
+
+@dataclass(frozen=True, slots=True)
+class CodeTry:
+    """A challenge whose try has just been counted. `tries` includes it."""
+
+    code_hash: str
+    bound_to: str
+    expires_at: datetime
+    used: bool
+    tries: int
+    failures: int
+    """Failures in a row of the customer's codes, over all challenges and channels, including this one."""
+
+
+class IdentityStore(Protocol):
+    """Counters and challenges. Every method is one transaction of its own."""
+
+    async def codes_since(self, number: CustomerNumber, since: datetime) -> int: ...
+
+    async def try_code(self, challenge_id: str) -> CodeTry | None:
+        """Count a try for the challenge and for the customer, then return what to compare with."""
+
+    async def try_factor(self, number: CustomerNumber, factor: str, now: datetime) -> int:
+        """Count a failure beforehand; how many in a row that makes."""
+
+    async def forgive(self, number: CustomerNumber, factor: str) -> None: ...
+
+    async def failures(self, number: CustomerNumber, factor: str) -> int: ...
+
+    async def open_cells(self, number: CustomerNumber, drawn: CellChallenge, now: datetime) -> CellChallenge:
+        """The open challenge of this customer; `drawn` becomes it when there is none."""
+
+    async def close_cells(self, number: CustomerNumber) -> None: ...
+
+    async def use_otp_step(self, number: CustomerNumber, step: int) -> bool:
+        """True once a step, and never for an older one."""
+
+    async def count_lookup(self, asker: str, now: datetime, window: timedelta) -> int:
+        """How many look-ups `asker` has made in the window, with this one."""
+
+
+class Identity:
+    """`draw(n)` is a number below n and `mac(parts…)` a keyed hash: both come from outside the ring."""
+
+    def __init__(
+        self,
+        store: IdentityStore,
+        bank: BankRegister,
+        draw: Callable[[int], int],
+        mac: Callable[..., str],
+        code_life: timedelta,
+    ) -> None:
+        self.store, self.bank, self.draw, self.mac, self.code_life = store, bank, draw, mac, code_life
+
+    # -- the account ------------------------------------------------------------------------------------------
+
+    async def may_look_up(self, asker: str, now: datetime) -> bool:
+        return await self.store.count_lookup(asker, now, timedelta(hours=1)) <= LOOKUPS_AN_HOUR
+
+    @staticmethod
+    def phone_rests(customer: BankCustomer, now: datetime) -> datetime | None:
+        """Until when no code goes to a number that was changed lately."""
+        until = customer.phone_changed_at and customer.phone_changed_at + PHONE_REST
+        return until if until and until > now else None
+
+    async def usable_factor(self, customer: BankCustomer) -> Factor | None:
+        """The second factor to ask for: the first the bank lists that is not locked here."""
+        for factor in customer.factors:
+            if await self.store.failures(customer.number, factor) < FACTOR_TRIES[factor]:
+                return factor
+        return None
+
+    async def locked(self, customer: BankCustomer) -> bool:
+        """Whether somebody who has a factor is kept from using it."""
+        return bool(customer.locked_factors or customer.factors) and await self.usable_factor(customer) is None
+
+    # -- the code to the phone --------------------------------------------------------------------------------
+
+    async def may_send_code(self, number: CustomerNumber, now: datetime) -> bool:
+        if await self.store.failures(number, "code") >= FACTOR_TRIES["code"]:
+            return False
+        return await self.store.codes_since(number, now - timedelta(hours=1)) < CODES_AN_HOUR
+
+    def start_code(
+        self, challenge_id: str, customer: BankCustomer, bound_to: str, now: datetime, word: Callable[[str], str]
+    ) -> StartChallenge:
+        """Draw a code. `word(code)` is the SMS; the code is kept only as a keyed hash."""
+        code = f"{self.draw(1_000_000):06d}"
+        return StartChallenge(
+            challenge_id=challenge_id,
+            number=customer.number,
+            bound_to=bound_to,
+            code_hash=self.mac(challenge_id, code),
+            expires_at=now + self.code_life,
+            phone=customer.phone,
+            text=word(code),
+        )
+
+    async def check_code(self, challenge_id: str, bound_to: str, code: str, now: datetime) -> Checked:
+        """Count, then compare. The caller commits `UseChallenge` with the turn that goes on."""
+        attempt = await self.store.try_code(challenge_id)
+        if attempt is None or attempt.used or now >= attempt.expires_at or attempt.bound_to != bound_to:
+            return Checked("expired")
+        if attempt.tries > CODE_TRIES or attempt.failures > FACTOR_TRIES["code"]:
+            return Checked("locked")
+        # Both sides are keyed hashes of equal length, so comparing them tells nothing of the code.
+        if attempt.code_hash == self.mac(challenge_id, code):
+            return Checked("right")
+        left = min(CODE_TRIES - attempt.tries, FACTOR_TRIES["code"] - attempt.failures)
+        return Checked("wrong", left) if left > 0 else Checked("locked")
+
+    # -- the card and the token, from the secure page ---------------------------------------------------------
+
+    async def cells(self, number: CustomerNumber, now: datetime) -> CellChallenge:
+        """The same two half-cells until they are answered or the card is locked."""
+        size = await self.bank.card_size(number)
+        first = self.draw(size)
+        second = (first + 1 + self.draw(size - 1)) % size
+        drawn = CellChallenge(((first + 1, self._half()), (second + 1, self._half())))
+        return await self.store.open_cells(number, drawn, now)
+
+    def _half(self) -> Half:
+        return "back" if self.draw(2) else "front"
+
+    async def check_card(self, number: CustomerNumber, answers: Mapping[int, str], now: datetime) -> Checked:
+        asked = (await self.cells(number, now)).positions
+        given = {cell: (half, answers.get(cell, "")) for cell, half in asked}
+        return await self._check(number, "card", now, lambda: self.bank.card_answers(number, given))
+
+    async def check_otp(self, number: CustomerNumber, code: str, now: datetime) -> Checked:
+        async def right() -> bool:
+            step = await self.bank.otp_step(number, code, now)
+            return step is not None and await self.store.use_otp_step(number, step)
+
+        return await self._check(number, "otp", now, right)
+
+    async def _check(self, number: CustomerNumber, factor: Factor, now: datetime, right: "RightOrNot") -> Checked:
+        allowed = FACTOR_TRIES[factor]
+        failures = await self.store.try_factor(number, factor, now)
+        if failures > allowed:
+            return Checked("locked")
+        if await right():
+            await self.store.forgive(number, factor)
+            if factor == "card":
+                await self.store.close_cells(number)
+            return Checked("right")
+        return Checked("wrong", allowed - failures) if failures < allowed else Checked("locked")
+
+
+def bound_to(*shown: str) -> str:
+    """A digest of what a code was asked for: it is good for nothing else (OWASP transaction authorization 1.1)."""
+    return hashlib.sha256("\x1f".join(shown).encode()).hexdigest()
+
+
+class RightOrNot(Protocol):
+    async def __call__(self) -> bool: ...

@@ -1,0 +1,162 @@
+"""Steps shared by every journey that needs to know who is asking: account, name, a code to the phone.
+
+A flow inherits these and lists them among its steps; their words are `identity.STEP.…` unless the flow has its own.
+The second factor is checked where the secure page's form arrives, never in a chat.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+
+from handlers import forgiving, masking
+from handlers.bank import BankCustomer, BankRegister
+from handlers.effects import KnowAs, UseChallenge
+from handlers.flow import SKIP, Again, Ask, Flow, Goto, PageForm, Refused, Stop, Taken, Turn
+from handlers.identity import Identity, bound_to
+from handlers.texts import Texts
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the settings say of journeys; `new_id()` names links, challenges and orders."""
+
+    link_life: timedelta
+    proof_life: timedelta
+    business_fee: int
+    new_id: Callable[[], str]
+
+
+class Proving(Flow):
+    """`data` holds account, number, challenge and proof; `purpose` and the kind are bound into every code."""
+
+    proofs: ClassVar[frozenset[str]] = frozenset({"code", "page"})
+    questions_first: ClassVar[frozenset[str]] = frozenset({"name"})
+
+    def __init__(self, bank: BankRegister, identity: Identity, texts: Mapping[str, Texts], rules: Rules) -> None:
+        self.bank, self.identity, self.texts, self.rules = bank, identity, texts, rules
+
+    def unfit(self, found: BankCustomer, turn: Turn) -> Taken:
+        """What this journey has against a customer, before any code is sent."""
+        raise NotImplementedError
+
+    async def ask_account(self, turn: Turn) -> Ask:
+        return Ask()
+
+    async def take_account(self, turn: Turn, answer: str) -> Taken:
+        account = forgiving.account(answer)
+        if account is None:
+            return Again("format")
+        if account != turn.data.get("account"):
+            turn.data.pop("number", None)
+            turn.forget("name", "details")
+        turn.data["account"] = account
+        return None
+
+    async def ask_name(self, turn: Turn) -> Ask:
+        return Ask(params={"account": masking.account(turn.data["account"])})
+
+    async def take_name(self, turn: Turn, answer: str) -> Taken:
+        name = forgiving.name(answer)
+        if name is None:
+            return Again("format")
+        if not await self.identity.may_look_up(turn.customer, turn.now):
+            return Stop("too_many_lookups", choices=("cmd:person",))
+        found = await self.bank.by_account(turn.data["account"])
+        # Unknown account and wrong name look the same (ASVS 6.3.8).
+        known = (found.name, found.english_name or "") if found else ()
+        if found is None or not any(forgiving.same_name(name, one) for one in known if one):
+            return Again("no_match", meant=True)
+        turn.data["number"] = found.number
+        if until := self.identity.phone_rests(found, turn.now):
+            return Stop("phone_changed", {"until": until}, ("cmd:person",))
+        return self.unfit(found, turn) or await self._unprovable(found)
+
+    async def _unprovable(self, found: BankCustomer) -> Taken:
+        if await self.identity.usable_factor(found):
+            return None
+        locked = await self.identity.locked(found)
+        return Stop(
+            "factor_locked" if locked else "no_factor", choices=("means:faq_identity_verification", "cmd:person")
+        )
+
+    async def begin_code(self, turn: Turn) -> Any:
+        if self.proven(turn):
+            return SKIP
+        customer = await self.bank_customer(turn)
+        if not await self.identity.may_send_code(customer.number, turn.now):
+            return Stop("too_many_codes", choices=("cmd:person",))
+        t = self.texts[turn.locale]
+        challenge = self.identity.start_code(
+            self.rules.new_id(), customer, self._bound(turn), turn.now,
+            lambda code: t(f"{self.name}.sms", code=code, kind=t(f"enroll.kind_name.{turn.data['kind']}")),
+        )  # fmt: skip
+        turn.effect(challenge)
+        turn.data["challenge"] = challenge.challenge_id
+        turn.data["phone"] = masking.phone(customer.phone)
+        turn.data.pop("proof", None)
+        return None
+
+    async def ask_code(self, turn: Turn) -> Ask:
+        return Ask(("resend",), {"phone": turn.data["phone"]})
+
+    async def take_code(self, turn: Turn, answer: str) -> Taken:
+        if answer == "resend":
+            return Goto("code")
+        code = forgiving.code(answer)
+        if code is None:
+            return Again("format")
+        bound = self._bound(turn)
+        checked = await self.identity.check_code(turn.data["challenge"], bound, code, turn.now)
+        match checked.verdict:
+            case "wrong":
+                return Again("wrong", {"left": checked.left}, meant=True)
+            case "expired":
+                return Again("expired", meant=True)
+            case "locked":
+                return Stop("code_locked", choices=("cmd:person",))
+        turn.effect(UseChallenge(turn.data["challenge"]))
+        turn.effect(KnowAs((await self.bank_customer(turn)).number))
+        turn.data["proof"] = {"bound": bound, "at": turn.now.isoformat()}
+        return None
+
+    async def second_factor(self, customer: BankCustomer, form: PageForm, now: datetime) -> tuple[Refused | None, str]:
+        given = form.fields.get("factor")
+        factor = await self.identity.usable_factor(customer)
+        if factor is None:
+            return Refused("factor_locked", final=True), ""
+        if not isinstance(given, Mapping):
+            return Refused("bad_request"), ""
+        if factor == "otp":
+            checked = await self.identity.check_otp(customer.number, str(given.get("otp", ""))[:12], now)
+        else:
+            cells = given.get("cells")
+            if not isinstance(cells, Mapping) or not all(str(cell).isdecimal() for cell in cells):
+                return Refused("bad_request"), ""
+            answers = {int(str(cell)[:4]): str(digits)[:4] for cell, digits in cells.items()}
+            checked = await self.identity.check_card(customer.number, answers, now)
+        if checked.verdict == "right":
+            return None, factor
+        locked = checked.verdict == "locked"
+        return Refused(
+            f"{factor}_{'locked' if locked else 'wrong'}", {} if locked else {"left": checked.left}, final=locked
+        ), factor
+
+    async def bank_customer(self, turn: Turn) -> BankCustomer:
+        """The bank's record of now, not of the step where it was first read."""
+        customer = await self.bank.by_number(turn.data["number"])
+        if customer is None:
+            raise LookupError("the bank no longer knows this customer")
+        return customer
+
+    def _bound(self, turn: Turn) -> str:
+        return bound_to(self.name, turn.data["number"], turn.data["kind"], turn.data["account"])
+
+    def proven(self, turn: Turn) -> bool:
+        proof: dict[str, str] = turn.data.get("proof") or {}
+        return (
+            bool(proof)
+            and "number" in turn.data
+            and proof["bound"] == self._bound(turn)
+            and turn.now < datetime.fromisoformat(proof["at"]) + self.rules.proof_life
+        )

@@ -1,0 +1,76 @@
+"""Where a conversation stands, and the store that remembers it.
+
+The state is JSON, never a live object: a restart, another worker or another channel continues from it. One
+commit writes everything a turn decided; a lost race (`revision`) writes nothing and the turn is decided anew.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any, Protocol, Self
+
+from handlers.effects import Effect
+from handlers.flow import FlowState
+from handlers.message import Answered, CustomerId, Reply
+
+
+@dataclass
+class Talk:
+    """The whole state of one customer's conversation."""
+
+    locale: str
+    flow: FlowState | None = None
+    paused: FlowState | None = None
+    """A flow that waits while a shorter one (a person is wanted) runs."""
+    offered: list[list[str]] = field(default_factory=list)
+    """[value, label] of the buttons last shown, so that typing "2" or the label presses them."""
+    misses: int = 0
+    """Messages in a row that were not understood."""
+    last_at: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> Self:
+        parts = dict(stored)
+        for name in ("flow", "paused"):
+            parts[name] = FlowState.from_json(parts[name]) if parts.get(name) else None
+        return cls(**parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What the store knows before a turn: `answered` when this very message was seen before."""
+
+    revision: int
+    state: dict[str, Any] | None
+    answered: Answered | None = None
+    known_as: tuple[str, ...] = ()
+    """The bank's customer numbers this conversation has proven to be."""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnRecord:
+    """Everything one turn decided, to be committed at once."""
+
+    customer: CustomerId
+    channel: str
+    address: str
+    message_id: str | None
+    """None for a page's submission: those are idempotent by themselves."""
+    revision: int
+    state: dict[str, Any]
+    said: str | None
+    """What the customer said, masked for the history."""
+    replies: Sequence[Reply]
+    effects: Sequence[Effect]
+    answered: Answered
+    at: datetime
+
+
+class ConversationStore(Protocol):
+    async def open(self, customer: CustomerId, channel: str, message_id: str | None) -> Opened: ...
+
+    async def commit(self, turn: TurnRecord) -> bool:
+        """False when another turn of this customer was committed since `revision`: nothing was written."""
