@@ -1,0 +1,67 @@
+"""Korean typed with the keyboard left in English: `dlswmdtj` is 인증서.
+
+The standard two-set (두벌식) layout is fixed, so the way back is exact; the only question is whether a text
+was meant to be English. Only what reads back as whole syllables is taken for Korean.
+"""
+
+import re
+from typing import Final
+
+INITIALS: Final = "ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ"
+VOWELS: Final = "ㅏㅐㅑㅒㅓㅔㅕㅖㅗㅘㅙㅚㅛㅜㅝㅞㅟㅠㅡㅢㅣ"
+FINALS: Final = ("", *"ㄱㄲㄳㄴㄵㄶㄷㄹㄺㄻㄼㄽㄾㄿㅀㅁㅂㅄㅅㅆㅇㅈㅊㅋㅌㅍㅎ")
+
+_KEYS: Final = dict(
+    zip(
+        "qwertyuiopasdfghjklzxcvbnmQWERTOP",
+        "ㅂㅈㄷㄱㅅㅛㅕㅑㅐㅔㅁㄴㅇㄹㅎㅗㅓㅏㅣㅋㅌㅊㅍㅠㅜㅡㅃㅉㄸㄲㅆㅒㅖ",
+        strict=True,
+    )
+)
+_VOWEL_PAIRS: Final = {
+    "ㅗㅏ": "ㅘ", "ㅗㅐ": "ㅙ", "ㅗㅣ": "ㅚ", "ㅜㅓ": "ㅝ", "ㅜㅔ": "ㅞ", "ㅜㅣ": "ㅟ", "ㅡㅣ": "ㅢ",
+}  # fmt: skip
+_FINAL_PAIRS: Final = {
+    "ㄱㅅ": "ㄳ", "ㄴㅈ": "ㄵ", "ㄴㅎ": "ㄶ", "ㄹㄱ": "ㄺ", "ㄹㅁ": "ㄻ", "ㄹㅂ": "ㄼ", "ㄹㅅ": "ㄽ", "ㄹㅌ": "ㄾ",
+    "ㄹㅍ": "ㄿ", "ㄹㅎ": "ㅀ", "ㅂㅅ": "ㅄ",
+}  # fmt: skip
+_C: Final = f"[{INITIALS}]"
+_V: Final = "(?:" + "|".join([*_VOWEL_PAIRS, f"[{VOWELS}]"]) + ")"
+_SYLLABLE: Final = re.compile(f"({_C})({_V})((?:{'|'.join(_FINAL_PAIRS)}|{_C})(?!{_V}))?|(.)", re.DOTALL)
+
+
+def jamo(text: str) -> str:
+    """Every syllable as its letters: 값 → ㄱㅏㅄ. Other characters stay."""
+    return "".join(
+        INITIALS[(code := ord(c) - 0xAC00) // 588] + VOWELS[code % 588 // 28] + FINALS[code % 28]
+        if "가" <= c <= "힣"
+        else c
+        for c in text
+    )
+
+
+def as_korean(text: str) -> str | None:
+    """What `text` says when its Latin letters are read as keys of the Korean layout; None when it is not Korean.
+
+    None too when letters are left over that form no syllable: English rarely survives that.
+    """
+    typed = "".join(_KEYS.get(c, _KEYS.get(c.lower(), c)) for c in text)
+    read = _SYLLABLE.sub(_compose, typed)
+    syllables = sum("가" <= c <= "힣" for c in read)
+    loose = sum("ㄱ" <= c <= "ㅣ" for c in read)
+    return read if syllables >= 2 and loose * 5 <= syllables else None
+
+
+def _compose(match: re.Match[str]) -> str:
+    initial, vowel, final, other = match.groups()
+    if other is not None:
+        return other
+    vowel = _VOWEL_PAIRS.get(vowel, vowel)
+    final = _FINAL_PAIRS.get(final or "", final or "")
+    if final not in FINALS:  # ㄸ ㅃ ㅉ close no syllable
+        return _syllable(initial, vowel, "") + final
+    return _syllable(initial, vowel, final)
+
+
+def _syllable(initial: str, vowel: str, final: str) -> str:
+    return chr(0xAC00 + INITIALS.index(initial) * 588 + VOWELS.index(vowel) * 28 + FINALS.index(final))
