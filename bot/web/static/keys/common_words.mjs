@@ -28,8 +28,7 @@ minjun seojun dohyun jiwoo jimin jihoon minsu minji sumin sujin yujin jisoo hyun
 sarang saranghae saranghaeyo annyeong annyeonghaseyo haengbok uri nara gongdong gongin injeung injeungseo bimil
 bimilbeonho eunhaeng donggul mirae hanultari chingu eomma appa aegi gangaji goyangi bts blackpink twice exo bigbang
 trustno whatever nothing something anything computer welcome qwerty qwert qwer asdf asdfgh asdfghjkl zxcv zxcvbn
-zxcvbnm qwertyuiop qaz wsx edc rfv tgb qazwsx zaq xsw cde qwe asd zxc wasd poiuy lkjhg mnbvc aaa abc abcd abcdef xyz
-q w e r a s d f z x c`;
+zxcvbnm qwertyuiop qaz wsx edc rfv tgb qazwsx zaq xsw cde qwe asd zxc wasd poiuy lkjhg mnbvc aaa abc abcd abcdef xyz`;
 
 const HANGUL = `
 비밀번호 비번 암호 비밀 인증서 공인인증서 공동인증서 금융인증서 인증 공인 공동 은행 국민은행 국민 신한 우리 하나 농협 기업 통장 계좌 돈 카드 보안카드 보안
