@@ -1,0 +1,193 @@
+"""`certtalk doctor`: is everything in order that an operator can put in order?
+
+It looks and changes nothing: what the first start would make is reported as still to be made. Every finding has a
+sentence in the operator's language (`operator.doctor.CHECK.WORD`) and, where something is wrong, the remedy.
+"""
+
+import asyncio
+import os
+import shutil
+import unicodedata
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final, Literal
+from urllib.parse import urlsplit
+
+from bot.settings import ENV_FILE, Settings, is_loopback, unknown_settings
+from bot.storage.database import DatabaseError, SchemaTooNew, Tx, open_database
+from bot.storage.instants import instant
+from bot.storage.upgrade import schema_version, shipped_upgrades
+from ca.errors import KeyFileError
+from ca.keys import open_sealed
+from handlers.texts import Texts
+
+RELEASED: Final = datetime(2026, 11, 1, tzinfo=UTC)
+"""A clock that shows less is wrong: this program did not exist then."""
+SLACK: Final = timedelta(minutes=5)
+ENOUGH_MB: Final = 1024
+HARDLY_MB: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at. `word` names the sentence: `operator.doctor.CHECK.WORD`."""
+
+    check: str
+    state: Literal["ok", "warning", "fault"]
+    word: str = "ok"
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+    def text(self, texts: Texts) -> str:
+        return texts(f"operator.doctor.{self.check}.{self.word}", **self.params)
+
+
+async def examine(settings: Settings, env_file: Path = ENV_FILE, now: datetime | None = None) -> list[Finding]:
+    """Look at everything; nothing raises, a fault is a finding."""
+    now = now or datetime.now(UTC)
+    database, last_record = await _database(settings)
+    local = await asyncio.to_thread(lambda: [*_configuration(settings, env_file), *_disk(settings), *_keys(settings)])
+    return [*local, database, _clock(now, last_record)]
+
+
+def report(findings: list[Finding], texts: Texts) -> str:
+    """The findings as a table, and a closing line."""
+    rows = [
+        (texts(f"operator.doctor.state.{f.state}"), texts(f"operator.doctor.check.{f.check}"), f.text(texts))
+        for f in findings
+    ]
+    widths = [max(_width(row[column]) for row in rows) for column in (0, 1)]
+    lines = [
+        "  ".join((*(cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=False)), row[2]))
+        for row in rows
+    ]
+    counts = {state: sum(f.state == state for f in findings) for state in ("fault", "warning")}
+    closing = next(
+        (texts(f"operator.doctor.{word}", count=counts[state]) for state, word in _CLOSING if counts[state]),
+        texts("operator.doctor.healthy"),
+    )
+    return "\n".join([*lines, "", closing])
+
+
+_CLOSING: Final = (("fault", "faulty"), ("warning", "warned"))
+
+
+def _width(text: str) -> int:
+    """Columns on a terminal: Hangul takes two."""
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
+
+
+def unknown_names(env_file: Path = ENV_FILE) -> list[Finding]:
+    """What `serve` warns of, too: names that look like settings and are none."""
+    return [
+        Finding("settings", "warning", "unknown_closest" if unknown.closest else "unknown", asdict(unknown))
+        for unknown in unknown_settings(env_file)
+    ]
+
+
+def _configuration(settings: Settings, env_file: Path) -> Iterator[Finding]:
+    yield from unknown_names(env_file) or [Finding("settings", "ok")]
+    if not env_file.is_file():
+        yield Finding("env_file", "ok", "absent")
+    else:
+        yield _private(env_file, "env_file")
+
+    address = urlsplit(settings.public_url)
+    local = is_loopback(address.hostname or "")
+    port = address.port or {"http": 80, "https": 443}[address.scheme]
+    if local and port != settings.port:
+        params = {"url": settings.public_url, "port": settings.port}
+        yield Finding("public_url", "warning", "mismatch", params)
+    else:
+        yield Finding("public_url", "ok", params={"url": settings.public_url})
+    if not settings.demo:
+        yield Finding("demo", "ok", "off")
+    else:
+        yield Finding("demo", "ok", "on") if local else Finding("demo", "warning", "public")
+
+
+def _private(path: Path, check: str, word: str = "ok") -> Finding:
+    """Whether only its owner may look into `path`."""
+    is_open = path.stat().st_mode & 0o077
+    return Finding(check, "warning" if is_open else "ok", "open" if is_open else word, {"path": path})
+
+
+def _disk(settings: Settings) -> Iterator[Finding]:
+    folder = settings.data
+    existing = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
+    if not existing.is_dir():
+        yield Finding("data", "fault", "no_folder", {"path": folder})
+    elif not os.access(existing, os.W_OK | os.X_OK):
+        yield Finding("data", "fault", "readonly", {"path": existing})
+    else:
+        yield _private(folder, "data") if folder.exists() else Finding("data", "ok", "new", {"path": folder})
+
+    free = shutil.disk_usage(existing).free // 2**20
+    if free < HARDLY_MB:
+        yield Finding("space", "fault", "none", {"free": free})
+    else:
+        yield Finding("space", *(("ok", "ok") if free >= ENOUGH_MB else ("warning", "low")), {"free": free})
+
+
+def _keys(settings: Settings) -> Iterator[Finding]:
+    keys = sorted(settings.ca_folder.glob("*.key"))
+    file = settings.passphrase_file
+    try:
+        passphrase = first_line(file)
+    except (OSError, IndexError):
+        passphrase = b""
+    if settings.ca_passphrase_file is None:
+        yield Finding("passphrase", "ok", "demo")
+    elif not passphrase:
+        yield Finding("passphrase", "fault", "empty")
+    elif file.resolve().is_relative_to(settings.data.resolve()):
+        yield Finding("passphrase", "warning", "beside")
+    else:
+        yield _private(file, "passphrase")
+
+    for key in keys:
+        try:
+            open_sealed(key.read_bytes(), passphrase)
+        except (KeyFileError, OSError):
+            yield Finding("ca_keys", "fault", "failed", {"file": key})
+            return
+    yield Finding("ca_keys", "ok", "ok", {"count": len(keys)}) if keys else Finding("ca_keys", "ok", "new")
+
+
+def first_line(file: Path) -> bytes:
+    """The passphrase in a file: its first line without the line's end. Raises OSError, IndexError when empty."""
+    return file.read_bytes().splitlines()[0]
+
+
+async def _database(settings: Settings) -> tuple[Finding, datetime | None]:
+    """The database's finding, and when something was last recorded in it."""
+    url = settings.database_url.get_secret_value()
+    if url.startswith("sqlite:///") and not await asyncio.to_thread(Path(url.removeprefix("sqlite:///")).is_file):
+        return Finding("database", "ok", "new"), None
+    try:
+        database = await open_database(url, upgrade=False)
+        try:
+            last = await database.read(_last_record)
+        finally:
+            await database.close()
+    except DatabaseError as error:
+        return Finding("database", "fault", "failed", {"reason": str(error)}), None
+    return Finding("database", "ok"), last
+
+
+def _last_record(tx: Tx) -> datetime | None:
+    reached, known = schema_version(tx), len(shipped_upgrades())
+    if reached > known:
+        raise SchemaTooNew(f"schema {reached}, this program knows {known}")
+    row = tx.one("SELECT at FROM audit ORDER BY seq DESC LIMIT 1") if reached else None
+    return instant(row["at"]) if row else None
+
+
+def _clock(now: datetime, last: datetime | None) -> Finding:
+    shown = f"{now:%Y-%m-%d %H:%M:%S} UTC"
+    if now < RELEASED:
+        return Finding("clock", "fault", "past", {"now": shown})
+    if last is not None and now < last - SLACK:
+        return Finding("clock", "fault", "backwards", {"now": shown, "last": f"{last:%Y-%m-%d %H:%M:%S} UTC"})
+    return Finding("clock", "ok", params={"now": shown})
