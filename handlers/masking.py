@@ -47,8 +47,8 @@ _LIKE_SECRET: Final = re.compile(r"[!-~]{4,}")
 
 def text(said: str) -> str:
     """Free text without runs of six or more digits, e-mail addresses and what follows the word for a password."""
-    said = _PASSWORD.sub(_without_value, said)
     said = _EMAIL.sub("***@***", said)
+    said = _PASSWORD.sub(_without_value, said)
     return _DIGITS.sub(lambda m: re.sub(r"\d", "*", m[0]), said)
 
 
