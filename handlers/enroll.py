@@ -240,7 +240,10 @@ class Enroll(Proving):
 
     async def ask_page(self, turn: Turn) -> OpenPage:
         return OpenPage(
-            self.pages.url(turn.data["link"]), ("new_link",), {"minutes": self.rules.link_life.seconds // 60}
+            self.pages.url(turn.data["link"]),
+            turn.data["link"],
+            ("new_link",),
+            {"minutes": self.rules.link_life.seconds // 60},
         )
 
     async def take_page(self, turn: Turn, answer: str | PageDone) -> Taken:
@@ -325,7 +328,7 @@ class Enroll(Proving):
         return None
 
     async def ask_works(self, turn: Turn) -> OpenPage:
-        return OpenPage(self.pages.url(turn.data["link"]), ("later",))
+        return OpenPage(self.pages.url(turn.data["link"]), turn.data["link"], ("later",))
 
     async def take_works(self, turn: Turn, answer: str | PageDone) -> Taken:
         if isinstance(answer, PageDone):

@@ -42,6 +42,7 @@ class OpenPage:
     """Leave the chat for a page only the customer's browser sees."""
 
     url: str
+    link_id: str
     choices: Sequence[str] = ()
     params: Params = field(default_factory=dict)
 

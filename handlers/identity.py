@@ -53,7 +53,7 @@ class IdentityStore(Protocol):
     async def try_code(self, challenge_id: str) -> CodeTry | None:
         """Count a try for the challenge and for the customer, then return what to compare with."""
 
-    async def try_factor(self, number: CustomerNumber, factor: str, now: datetime) -> int:
+    async def try_factor(self, number: CustomerNumber, factor: str) -> int:
         """Count a failure beforehand; how many in a row that makes."""
 
     async def forgive(self, number: CustomerNumber, factor: str) -> None: ...
@@ -158,18 +158,18 @@ class Identity:
     async def check_card(self, number: CustomerNumber, answers: Mapping[int, str], now: datetime) -> Checked:
         asked = (await self.cells(number, now)).positions
         given = {cell: (half, answers.get(cell, "")) for cell, half in asked}
-        return await self._check(number, "card", now, lambda: self.bank.card_answers(number, given))
+        return await self._check(number, "card", lambda: self.bank.card_answers(number, given))
 
     async def check_otp(self, number: CustomerNumber, code: str, now: datetime) -> Checked:
         async def right() -> bool:
             step = await self.bank.otp_step(number, code, now)
             return step is not None and await self.store.use_otp_step(number, step)
 
-        return await self._check(number, "otp", now, right)
+        return await self._check(number, "otp", right)
 
-    async def _check(self, number: CustomerNumber, factor: Factor, now: datetime, right: "RightOrNot") -> Checked:
+    async def _check(self, number: CustomerNumber, factor: Factor, right: "RightOrNot") -> Checked:
         allowed = FACTOR_TRIES[factor]
-        failures = await self.store.try_factor(number, factor, now)
+        failures = await self.store.try_factor(number, factor)
         if failures > allowed:
             return Checked("locked")
         if await right():

@@ -32,10 +32,11 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A page that only this conversation may open."""
+    """A page that only this conversation may open; `id` names the one-time link, whose address is never stored."""
 
     url: str
     label: str
+    id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ class Reply:
             "key": self.key,
             "text": self.text,
             "choices": [{"value": c.value, "label": c.label} for c in self.choices],
-            "link": None if self.link is None else {"url": self.link.url, "label": self.link.label},
+            "link": None if self.link is None else {"url": self.link.url, "label": self.link.label, "id": self.link.id},
             "document": None
             if self.document is None
             else {

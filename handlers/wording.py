@@ -71,7 +71,7 @@ def question(texts: Texts, state: FlowState, asked: Question, progress: tuple[in
             key,
             texts(key, **_named(asked.params)),
             step_choices(texts, state, asked.choices),
-            Link(asked.url, texts(f"{state.flow}.{state.step}.link")),
+            Link(asked.url, texts(f"{state.flow}.{state.step}.link"), asked.link_id),
             progress=progress,
         )
     if asked.variant:

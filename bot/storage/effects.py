@@ -1,0 +1,115 @@
+"""What a turn's effects write, inside the turn's own commit. Every one is idempotent by its own key."""
+
+import json
+from collections.abc import Callable
+from typing import assert_never
+
+from bot.sealing import Sealer
+from bot.storage.audit import AuditTrail
+from bot.storage.database import Tx
+from bot.storage.instants import text_of
+from handlers.effects import (
+    AcceptTerms,
+    Audit,
+    Effect,
+    Feedback,
+    Handover,
+    KnowAs,
+    OpenLink,
+    ReminderChoice,
+    StartChallenge,
+    Unanswered,
+    UseChallenge,
+)
+from handlers.talk import TurnRecord
+
+SMS = "sms"
+"""The outbox kind of a text message; its payload is sealed under this purpose."""
+
+
+def sms_payload(sealer: Sealer, key: str, phone: str, text: str) -> bytes:
+    return sealer.seal(SMS, json.dumps({"phone": phone, "text": text}).encode(), key.encode())
+
+
+class EffectWriter:
+    """`put(tx, key, kind, channel, address, payload, due_at)` queues a message; `stop(tx, serial)` ends reminders."""
+
+    def __init__(
+        self, audit: AuditTrail, sealer: Sealer, put: Callable[..., object], stop: Callable[..., object]
+    ) -> None:
+        self.audit, self.sealer, self.put, self.stop = audit, sealer, put, stop
+
+    def __call__(self, tx: Tx, effect: Effect, turn: TurnRecord, last_seq: int) -> None:
+        at = text_of(turn.at)
+        match effect:
+            case StartChallenge():
+                tx.execute(
+                    "INSERT INTO code_challenges (id, number, bound_to, code_hash, sent_at, expires_at, tries) "
+                    "VALUES (:id, :number, :bound_to, :code_hash, :at, :expires_at, 0) ON CONFLICT (id) DO NOTHING",
+                    id=effect.challenge_id, number=effect.number, bound_to=effect.bound_to,
+                    code_hash=effect.code_hash, at=at, expires_at=text_of(effect.expires_at),
+                )  # fmt: skip
+                key = f"code:{effect.challenge_id}"
+                payload = sms_payload(self.sealer, key, effect.phone, effect.text)
+                self.put(tx, key=key, kind=SMS, channel="sms", address="", payload=payload, due_at=turn.at)
+            case UseChallenge():
+                tx.execute(
+                    "UPDATE code_challenges SET used_at = :at WHERE id = :id AND used_at IS NULL",
+                    id=effect.challenge_id, at=at,
+                )  # fmt: skip
+                tx.execute(
+                    "UPDATE factor_failures SET failures = 0 WHERE factor = 'code' "
+                    "AND number = (SELECT number FROM code_challenges WHERE id = :id)",
+                    id=effect.challenge_id,
+                )
+            case OpenLink():
+                tx.execute(
+                    "INSERT INTO links (id, customer, channel, address, purpose, opened_at, expires_at) "
+                    "VALUES (:id, :customer, :channel, :address, :purpose, :at, :expires_at) "
+                    "ON CONFLICT (id) DO NOTHING",
+                    id=effect.link_id, customer=turn.customer, channel=turn.channel, address=turn.address,
+                    purpose=effect.purpose, at=at, expires_at=text_of(effect.expires_at),
+                )  # fmt: skip
+            case AcceptTerms():
+                tx.execute(
+                    "INSERT INTO agreements (number, version, locale, sha256, agreed_at) "
+                    "VALUES (:number, :version, :locale, :sha256, :at) ON CONFLICT DO NOTHING",
+                    number=effect.number, version=effect.version, locale=effect.locale, sha256=effect.sha256, at=at,
+                )  # fmt: skip
+                self.audit.append(
+                    tx, turn.at, turn.customer, "terms accepted", effect.number,
+                    {"version": effect.version, "sha256": effect.sha256},
+                )  # fmt: skip
+            case KnowAs():
+                tx.execute(
+                    "INSERT INTO known_as (customer, number, at) VALUES (:customer, :number, :at) "
+                    "ON CONFLICT (customer, number) DO UPDATE SET at = excluded.at",
+                    customer=turn.customer, number=effect.number, at=at,
+                )  # fmt: skip
+            case Feedback():
+                tx.execute(
+                    "INSERT INTO feedback (customer, message_id, slug, helpful, at) "
+                    "VALUES (:customer, :message_id, :slug, :helpful, :at) ON CONFLICT DO NOTHING",
+                    customer=turn.customer, message_id=turn.message_id, slug=effect.slug,
+                    helpful=int(effect.helpful), at=at,
+                )  # fmt: skip
+            case Unanswered():
+                tx.execute(
+                    "INSERT INTO unanswered (customer, message_id, words, candidates, at) "
+                    "VALUES (:customer, :message_id, :words, :candidates, :at) ON CONFLICT DO NOTHING",
+                    customer=turn.customer, message_id=turn.message_id, words=effect.text,
+                    candidates=json.dumps(effect.candidates), at=at,
+                )  # fmt: skip
+            case Handover():
+                tx.execute(
+                    "INSERT INTO handovers (reference, customer, wish, until_seq, at) "
+                    "VALUES (:reference, :customer, :wish, :until_seq, :at) ON CONFLICT (reference) DO NOTHING",
+                    reference=effect.reference, customer=turn.customer, wish=effect.wish, until_seq=last_seq, at=at,
+                )  # fmt: skip
+            case ReminderChoice():
+                if effect.choice == "stop":
+                    self.stop(tx, effect.serial)
+            case Audit():
+                self.audit.append(tx, turn.at, turn.customer, effect.act, effect.subject, effect.detail)
+            case _:
+                assert_never(effect)
