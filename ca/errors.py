@@ -14,6 +14,8 @@ CaError
 └── KeyFileError             a key at rest could not be opened
 """
 
+from collections.abc import Sequence
+
 
 class CaError(Exception):
     """Base of the ring; the message is for the log, `code` for whoever chooses words."""
@@ -21,7 +23,7 @@ class CaError(Exception):
     code = "ca"
 
 
-class RequestRefused(CaError):
+class RequestRefused(CaError):  # noqa: N818
     code = "refused"
 
 
@@ -53,8 +55,14 @@ class NotFound(RequestRefused):
     code = "not_found"
 
 
-class LintFailed(CaError):
+class LintFailed(CaError):  # noqa: N818
+    """`findings` are all of them, each a sentence that begins with the clause it breaks."""
+
     code = "lint"
+
+    def __init__(self, findings: Sequence[str]) -> None:
+        super().__init__("; ".join(findings))
+        self.findings = tuple(findings)
 
 
 class ProfileError(CaError):

@@ -1,0 +1,155 @@
+"""The certification authority: prepare, sign, list, answer. It holds the keys and remembers nothing.
+
+A certificate is prepared and linted before anything is stored, and signed only out of a stored plan: `sign` takes a
+record, not a wish, and holds the stored bytes against profile, issuer and plan once more, so that whoever can write
+into the store still cannot have an arbitrary certificate signed.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from cryptography import x509
+
+from ca import certificate, crl, csr, keys, lint, names, ocsp, randomness, signing, vid
+from ca.errors import LintFailed, ProfileError, RequestConflict
+from ca.issuer import Issuer, public_key
+from ca.ports import Plan, Record, RevokedEntry, Serial, Status, SubscriberId
+from ca.profiles import Profile
+
+
+@dataclass(frozen=True, slots=True)
+class Enrollment:
+    """What a registration authority asks for, after it has verified who asks.
+
+    `name` and `english_name` are the bank's record; `idn` is the printable customer number the VID is made over;
+    `csr` is DER; `r` is 20 octets that only the holder keeps. `evidence` says what was proven, for the audit.
+    """
+
+    request_id: str
+    subscriber: SubscriberId
+    profile: str
+    name: str
+    idn: str = field(repr=False)
+    csr: bytes = field(repr=False)
+    r: bytes = field(repr=False)
+    english_name: str | None = None
+    evidence: Mapping[str, str] = field(default_factory=dict)
+
+
+class CertificateAuthority:
+    """One current issuing CA, any number of former ones that still list and answer."""
+
+    def __init__(self, current: Issuer, profiles: Mapping[str, Profile], *, former: Sequence[Issuer] = ()) -> None:
+        self.current = current
+        self.issuers: Mapping[str, Issuer] = {issuer.name: issuer for issuer in (*former, current)}
+        self.profiles = profiles
+
+    def profile(self, name: str) -> Profile:
+        if name not in self.profiles:
+            raise ProfileError(f"profile {name!r} does not exist; there are {', '.join(self.profiles)}")
+        return self.profiles[name]
+
+    def issuer(self, name: str) -> Issuer:
+        if name not in self.issuers:
+            raise ProfileError(f"issuing CA {name!r} is not loaded; there are {', '.join(self.issuers)}")
+        return self.issuers[name]
+
+    def prepare(self, wanted: Enrollment, now: datetime, serial: Serial | None = None) -> Plan:
+        """What would be signed for `wanted`, linted; nothing is signed with a real key.
+
+        Raises `RequestRefused` (name, key, request), `ProfileError` or `LintFailed`.
+        """
+        profile, issuer = self.profile(wanted.profile), self.current
+        serial = randomness.serial() if serial is None else serial
+        key = csr.public_key(wanted.csr, profile.keys)
+        common = names.common_name(wanted.name, wanted.english_name, profile.placement.bank_code, serial)
+        not_before, not_after = profile.validity(now)
+        contents = certificate.Contents(
+            serial=serial,
+            subject=names.subject(profile.placement, common),
+            real_name=names.checked(wanted.name),
+            vid=vid.vid(wanted.idn, wanted.r),
+            public_key=key,
+            not_before=not_before,
+            not_after=not_after,
+        )
+        tbs = certificate.subscriber(contents, profile, issuer)
+        lint.check(tbs, profile, issuer)
+        spki = keys.spki(key)
+        return Plan(
+            serial=serial,
+            request_id=wanted.request_id,
+            request_digest=_digest(wanted, spki),
+            issuer=issuer.name,
+            subscriber=wanted.subscriber,
+            profile=profile.name,
+            subject=contents.subject.rfc4514_string(),
+            not_before=not_before,
+            not_after=not_after,
+            public_key_sha256=hashlib.sha256(spki).digest(),
+            tbs=tbs,
+            planned_at=now.astimezone(UTC),
+            evidence=wanted.evidence,
+        )
+
+    def sign(self, record: Record) -> bytes:
+        """The DER certificate of a planned record: its very TBS, checked again, signed, verified.
+
+        Raises `RequestConflict` when the record is not planned, `LintFailed` when its bytes break a rule or are not
+        what the record says.
+        """
+        plan = record.plan
+        if record.status is not Status.PLANNED or record.der is not None:
+            raise RequestConflict(f"serial {plan.serial:040x} is {record.status}, not planned")
+        issuer = self.issuer(plan.issuer)
+        linted = lint.check(plan.tbs, self.profile(plan.profile), issuer)
+        if not _is_planned(linted, plan):
+            raise LintFailed(["the stored bytes are not what the plan says"])
+        signed = signing.signed(plan.tbs, issuer.key)
+        # What leaves is read back: the certificate holds the stored bytes and nothing else.
+        if x509.load_der_x509_certificate(signed).tbs_certificate_bytes != plan.tbs:
+            raise LintFailed(["the signed certificate differs from the linted one"])
+        return signed
+
+    def sign_crl(
+        self, issuer: str, entries: Iterable[RevokedEntry], number: int, now: datetime, lifetime: timedelta
+    ) -> bytes:
+        """A full DER CRL of `issuer`, valid for `lifetime` from `now`. `number` comes from the store."""
+        return crl.sign(
+            self.issuer(issuer),
+            map(crl.entry, entries),
+            number=number,
+            this_update=now,
+            next_update=now + lifetime,
+        )
+
+    async def answer_ocsp(self, request: bytes, lookup: ocsp.Lookup, now: datetime) -> bytes:
+        """A DER OCSPResponse to a DER OCSPRequest; what is wrong with a request is in the response, never raised."""
+        question = ocsp.read(request)
+        if isinstance(question, ocsp.Refusal):
+            return question.response()
+        issuer = next((i for i in self.issuers.values() if ocsp.is_about(question, i)), None)
+        if issuer is None or issuer.ocsp is None:
+            return ocsp.Refusal.UNAUTHORIZED.response()  # RFC 5019 §2.2.3: not ours to answer
+        return ocsp.answer(question, await lookup(question.serial), issuer, issuer.ocsp, now)
+
+
+def _digest(wanted: Enrollment, spki: bytes) -> bytes:
+    """SHA-256 over what was asked: the key, not the request around it, as ECDSA makes a new request each time."""
+    parts = (wanted.subscriber, wanted.profile, wanted.name, wanted.english_name or "", wanted.idn)
+    digest = hashlib.sha256()
+    for part in (*(p.encode() for p in parts), wanted.r, spki):
+        digest.update(len(part).to_bytes(4, "big") + part)
+    return digest.digest()
+
+
+def _is_planned(linted: x509.Certificate, plan: Plan) -> bool:
+    return (
+        linted.serial_number == plan.serial
+        and linted.not_valid_before_utc == plan.not_before
+        and linted.not_valid_after_utc == plan.not_after
+        and linted.subject.rfc4514_string() == plan.subject
+        and hashlib.sha256(keys.spki(public_key(linted))).digest() == plan.public_key_sha256
+    )

@@ -1,0 +1,124 @@
+"""Making a CA: root, issuing CA, OCSP signer. Values in, values out; the operator's verbs write the files.
+
+A root lives 20 years, an issuing CA 10, an OCSP signer 30 days, because with id-pkix-ocsp-nocheck nobody can ask
+whether it was revoked (RFC 6960 §4.2.2.2.1).
+"""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from ca import randomness, signing
+from ca.certificate import authority_key_identifier, crl_pointer, information_access, key_usage, unsigned
+from ca.errors import LintFailed
+from ca.profiles import Places, day_begins
+from ca.signing import PrivateKey, PublicKey
+
+CA_KEY: Final = "rsa-3072"
+OCSP_KEY: Final = "p-256"
+ROOT_YEARS, ISSUING_YEARS = 20, 10
+OCSP_DAYS: Final = 30
+ANY_POLICY: Final = "2.5.29.32.0"
+
+# A subscriber's certificate begins with the Korean day, so its CA may not begin later than that;
+# and machines with a slow clock must not find a new CA to be of tomorrow.
+_SLOW_CLOCK = timedelta(minutes=5)
+
+
+def name(common: str, *, organization: str, country: str = "KR") -> x509.Name:
+    return x509.Name(
+        [
+            x509.NameAttribute(NameOID.COUNTRY_NAME, country),
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, organization),
+            x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, "CA"),
+            x509.NameAttribute(NameOID.COMMON_NAME, common),
+        ]
+    )
+
+
+def make_root(key: PrivateKey, subject: x509.Name, now: datetime) -> x509.Certificate:
+    """A self-signed root. It may have one level of CAs below it."""
+    builder = _builder(subject, subject, key.public_key(), now, _years(now, ROOT_YEARS))
+    ski = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+    builder = (
+        builder.add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(ski), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=1), critical=True)
+        .add_extension(key_usage(key_cert_sign=True, crl_sign=True), critical=True)
+    )
+    return _signed(builder, key)
+
+
+def make_issuing(
+    root: x509.Certificate,
+    root_key: PrivateKey,
+    key: PublicKey,
+    subject: x509.Name,
+    now: datetime,
+    places: Places,
+) -> x509.Certificate:
+    """An issuing CA below `root`: no CAs below it, any policy with a pointer to the CPS."""
+    last = min(_years(now, ISSUING_YEARS), root.not_valid_after_utc)
+    policy = x509.PolicyInformation(x509.ObjectIdentifier(ANY_POLICY), [places.cps])
+    builder = (
+        _builder(root.subject, subject, key, now, last)
+        .add_extension(authority_key_identifier(root), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(key_usage(key_cert_sign=True, crl_sign=True), critical=True)
+        .add_extension(x509.CertificatePolicies([policy]), critical=False)
+        .add_extension(crl_pointer(places.crl("root")), critical=False)
+        .add_extension(information_access(certificate=places.certificate("root")), critical=False)
+    )
+    return _signed(builder, root_key)
+
+
+def make_ocsp_signer(
+    issuing: x509.Certificate,
+    issuing_key: PrivateKey,
+    key: PublicKey,
+    now: datetime,
+    *,
+    days: int = OCSP_DAYS,
+) -> x509.Certificate:
+    """A responder of `issuing`, named after it. Make the next one well before this one ends."""
+    organization = str(issuing.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)[0].value)
+    country = str(issuing.subject.get_attributes_for_oid(NameOID.COUNTRY_NAME)[0].value)
+    last = min(now + timedelta(days=days), issuing.not_valid_after_utc)
+    builder = (
+        _builder(issuing.subject, name("OCSP", organization=organization, country=country), key, now, last)
+        .add_extension(authority_key_identifier(issuing), critical=False)
+        .add_extension(key_usage(digital_signature=True), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.OCSP_SIGNING]), critical=False)
+        .add_extension(x509.OCSPNoCheck(), critical=False)
+    )
+    return _signed(builder, issuing_key)
+
+
+def _years(now: datetime, years: int) -> datetime:
+    # 365.25 days each: a year of a CA need not end on the day it began.
+    return now + timedelta(days=years * 365.25)
+
+
+def _builder(
+    issuer: x509.Name, subject: x509.Name, key: PublicKey, now: datetime, last: datetime
+) -> x509.CertificateBuilder:
+    return (
+        x509.CertificateBuilder()
+        .serial_number(randomness.serial())
+        .issuer_name(issuer)
+        .subject_name(subject)
+        .not_valid_before(day_begins(now - _SLOW_CLOCK))
+        .not_valid_after(last.replace(microsecond=0))
+        .public_key(key)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+    )
+
+
+def _signed(builder: x509.CertificateBuilder, key: PrivateKey) -> x509.Certificate:
+    """Signed as subscribers' certificates are: throw-away first, read back, then the real key."""
+    tbs = unsigned(builder, key.public_key())
+    certificate = x509.load_der_x509_certificate(signing.signed(tbs, key))
+    if certificate.tbs_certificate_bytes != tbs:
+        raise LintFailed(["§4.1.1: the signed certificate differs from the prepared one"])
+    return certificate

@@ -1,0 +1,155 @@
+"""DER by hand: a writer for the structures no library builds, and a strict reader for the ones we must open.
+
+The writer is a set of pure functions that return encoded bytes, so a structure reads like its ASN.1 and a
+million CRL entries are one `b"".join`. Everything the library can build is still built by the library.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+
+INTEGER, BIT_STRING, OCTET_STRING, NULL, OID = 0x02, 0x03, 0x04, 0x05, 0x06
+UTF8_STRING, PRINTABLE_STRING, SEQUENCE, SET = 0x0C, 0x13, 0x30, 0x31
+
+
+class DerError(ValueError):
+    """Bytes that are not the DER they should be."""
+
+
+def tlv(tag: int, *content: bytes) -> bytes:
+    """One element. X.690 §8.1, §10.1: definite, shortest length."""
+    body = content[0] if len(content) == 1 else b"".join(content)
+    size = len(body)
+    if size < 0x80:
+        return bytes((tag, size)) + body
+    octets = size.to_bytes((size.bit_length() + 7) // 8, "big")
+    return bytes((tag, 0x80 | len(octets))) + octets + body
+
+
+def sequence(*parts: bytes) -> bytes:
+    return tlv(SEQUENCE, *parts)
+
+
+def set_of(*parts: bytes) -> bytes:
+    """X.690 §11.6: the elements of a SET OF are sorted by their encoding."""
+    return tlv(SET, *sorted(parts))
+
+
+def explicit(number: int, *parts: bytes) -> bytes:
+    """Context tag [number], constructed: EXPLICIT of one element, or IMPLICIT over a SEQUENCE or SET."""
+    return tlv(0xA0 | number, *parts)
+
+
+def implicit(number: int, content: bytes) -> bytes:
+    """Context tag [number], primitive: IMPLICIT over a string type."""
+    return tlv(0x80 | number, content)
+
+
+def integer(value: int) -> bytes:
+    """X.690 §8.3: two's complement in as few octets as possible; only what a CA counts: not negative."""
+    return tlv(INTEGER, value.to_bytes(value.bit_length() // 8 + 1, "big"))
+
+
+def enumerated(value: int) -> bytes:
+    return tlv(0x0A, bytes((value,)))
+
+
+def octet_string(value: bytes) -> bytes:
+    return tlv(OCTET_STRING, value)
+
+
+def bit_string(value: bytes) -> bytes:
+    """Whole octets, no unused bits."""
+    return tlv(BIT_STRING, b"\0", value)
+
+
+def null() -> bytes:
+    return b"\x05\x00"
+
+
+def utf8_string(value: str) -> bytes:
+    return tlv(UTF8_STRING, value.encode())
+
+
+def printable_string(value: str) -> bytes:
+    return tlv(PRINTABLE_STRING, value.encode("ascii"))
+
+
+def ia5_string(value: str) -> bytes:
+    return tlv(0x16, value.encode("ascii"))
+
+
+def bmp_string(value: str) -> bytes:
+    return tlv(0x1E, value.encode("utf-16-be"))
+
+
+def generalized_time(at: datetime) -> bytes:
+    return tlv(0x18, at.astimezone(UTC).strftime("%Y%m%d%H%M%SZ").encode())
+
+
+def time(at: datetime) -> bytes:
+    """Time ::= UTCTime to 2049, GeneralizedTime from 2050. RFC 5280 §4.1.2.5"""
+    at = at.astimezone(UTC)
+    return tlv(0x17, at.strftime("%y%m%d%H%M%SZ").encode()) if at.year < 2050 else generalized_time(at)
+
+
+@cache
+def oid(dotted: str) -> bytes:
+    first, second, *arcs = map(int, dotted.split("."))
+    out = bytearray()
+    for arc in (first * 40 + second, *arcs):
+        groups = [arc & 0x7F]
+        while arc := arc >> 7:
+            groups.append(0x80 | arc & 0x7F)
+        out += bytes(reversed(groups))
+    return tlv(OID, bytes(out))
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """One element as read: its tag octet, its content and the whole encoding."""
+
+    tag: int
+    content: bytes
+    raw: bytes
+
+    def children(self) -> list["Element"]:
+        """The elements inside a constructed one."""
+        return list(_elements(self.content))
+
+    def expect(self, tag: int) -> "Element":
+        if self.tag != tag:
+            raise DerError(f"tag {tag:#04x} expected, {self.tag:#04x} found")
+        return self
+
+    def integer(self) -> int:
+        return int.from_bytes(self.expect(INTEGER).content, "big", signed=True)
+
+
+def read(data: bytes, *, trailing: bool = False) -> Element:
+    """The first element of `data`; bytes after it only where `trailing` allows them. Raises `DerError`."""
+    element = next(_elements(data), None)
+    if element is None:
+        raise DerError("no data")
+    if not trailing and len(element.raw) != len(data):
+        raise DerError("bytes after the structure")
+    return element
+
+
+def _elements(data: bytes) -> Iterator[Element]:
+    at = 0
+    while at < len(data):
+        start = at
+        if len(data) - at < 2 or data[at] & 0x1F == 0x1F:
+            raise DerError("truncated, or a tag we never use")
+        tag, size, at = data[at], data[at + 1], at + 2
+        if size >= 0x80:
+            octets = data[at : at + (size & 0x7F)]
+            size, at = int.from_bytes(octets, "big"), at + len(octets)
+            if not octets or octets[0] == 0 or size < 0x80:
+                raise DerError("length not in its shortest form")
+        if at + size > len(data):
+            raise DerError("truncated")
+        yield Element(tag, data[at : at + size], data[start : at + size])
+        at += size

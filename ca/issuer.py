@@ -1,0 +1,87 @@
+"""An issuing CA as the ring holds it: certificate, key handle and chain, loaded once per process."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from ca import keys
+from ca.errors import ProfileError
+from ca.signing import PrivateKey, PublicKey
+
+
+def same_key(certificate: x509.Certificate, key: PrivateKey) -> bool:
+    return keys.spki(public_key(certificate)) == keys.spki(key.public_key())
+
+
+def public_key(certificate: x509.Certificate) -> PublicKey:
+    key = certificate.public_key()
+    if not isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
+        raise ProfileError("a certificate whose key is neither RSA nor EC")
+    return key
+
+
+@dataclass(frozen=True)
+class OcspSigner:
+    """A delegated responder of one issuing CA. RFC 6960 §4.2.2.2"""
+
+    certificate: x509.Certificate
+    key: PrivateKey = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if not same_key(self.certificate, self.key):
+            raise ProfileError("the OCSP signer's key does not belong to its certificate")
+
+    @cached_property
+    def der(self) -> bytes:
+        return self.certificate.public_bytes(Encoding.DER)
+
+    @cached_property
+    def key_hash(self) -> bytes:
+        """SHA-1 of the key's BIT STRING, the ResponderID. RFC 6960 §4.2.1"""
+        return x509.SubjectKeyIdentifier.from_public_key(public_key(self.certificate)).digest
+
+
+@dataclass(frozen=True)
+class Issuer:
+    """One issuing CA. `name` is how records and URLs call it; `root` is the certificate above it."""
+
+    name: str
+    certificate: x509.Certificate
+    root: x509.Certificate
+    key: PrivateKey = field(repr=False)
+    ocsp: OcspSigner | None = None
+
+    def __post_init__(self) -> None:
+        if not same_key(self.certificate, self.key):
+            raise ProfileError(f"the key of {self.name} does not belong to its certificate")
+        self.certificate.verify_directly_issued_by(self.root)
+        if self.ocsp is not None:
+            self.ocsp.certificate.verify_directly_issued_by(self.certificate)
+
+    @cached_property
+    def der(self) -> bytes:
+        return self.certificate.public_bytes(Encoding.DER)
+
+    @cached_property
+    def root_der(self) -> bytes:
+        return self.root.public_bytes(Encoding.DER)
+
+    @cached_property
+    def subject_der(self) -> bytes:
+        return self.certificate.subject.public_bytes()
+
+    @cached_property
+    def public_key(self) -> PublicKey:
+        return public_key(self.certificate)
+
+    @cached_property
+    def spki(self) -> bytes:
+        return keys.spki(self.public_key)
+
+    @cached_property
+    def key_identifier(self) -> bytes:
+        """What this CA calls its key, for authorityKeyIdentifier. RFC 5280 §4.2.1.1"""
+        return self.certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest

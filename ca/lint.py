@@ -1,0 +1,170 @@
+"""Own lint: what is about to be signed is read back and held against RFC 5280 and its profile, in under 1 ms.
+
+It shares no code with the builder beyond the profile's values, and it is strict: the extensions are exactly those
+of the profile, no more. The slow judges (pkilint and others) run in the tests and over samples, not here.
+"""
+
+from collections.abc import Iterable
+
+from cryptography import x509
+from cryptography.x509.oid import AuthorityInformationAccessOID, ExtensionOID, NameOID
+
+from ca import der, keys, names, signing, vid
+from ca.errors import LintFailed, RequestRefused
+from ca.issuer import Issuer
+from ca.profiles import MAX_DAYS, Profile
+
+_EXTENSIONS = {
+    ExtensionOID.AUTHORITY_KEY_IDENTIFIER: False,
+    ExtensionOID.SUBJECT_KEY_IDENTIFIER: False,
+    ExtensionOID.KEY_USAGE: True,
+    ExtensionOID.CERTIFICATE_POLICIES: True,
+    ExtensionOID.SUBJECT_ALTERNATIVE_NAME: False,
+    ExtensionOID.CRL_DISTRIBUTION_POINTS: False,
+    ExtensionOID.AUTHORITY_INFORMATION_ACCESS: False,
+}
+_SUBJECT = [
+    NameOID.COUNTRY_NAME,
+    NameOID.ORGANIZATION_NAME,
+    NameOID.ORGANIZATIONAL_UNIT_NAME,
+    NameOID.ORGANIZATIONAL_UNIT_NAME,
+    NameOID.COMMON_NAME,
+]
+
+
+def check(tbs: bytes, profile: Profile, issuer: Issuer) -> x509.Certificate:
+    """The parsed certificate of a TBS that breaks no rule (its signature is void). Raises `LintFailed` with all."""
+    void = signing.assemble(tbs, signing.algorithm(issuer.public_key), bytes(8))
+    try:
+        certificate = x509.load_der_x509_certificate(void)
+        findings = list(_findings(certificate, tbs, profile, issuer))
+    except (ValueError, x509.ExtensionNotFound, x509.DuplicateExtension) as error:
+        raise LintFailed([f"§4.1: not a certificate: {error}"]) from error
+    if findings:
+        raise LintFailed(findings)
+    return certificate
+
+
+def _findings(certificate: x509.Certificate, tbs: bytes, profile: Profile, issuer: Issuer) -> Iterable[str]:
+    fields = [e for e in der.read(tbs).expect(der.SEQUENCE).children() if e.tag != 0xA0]
+    serial, algorithm, issuer_name, validity, subject = fields[:5]
+    yield from _envelope(certificate, serial, algorithm, issuer_name, issuer)
+    yield from _validity(certificate, validity, profile, issuer)
+    yield from _subject(certificate.subject, subject, profile)
+    yield from _key(certificate, profile)
+    extensions = certificate.extensions
+    found = {e.oid: e.critical for e in extensions}
+    if found != _EXTENSIONS:
+        changed = sorted(str(oid.dotted_string) for oid, _ in found.items() ^ _EXTENSIONS.items())
+        yield f"§4.2: extensions are not exactly the profile's: {', '.join(changed)}"
+        return
+    yield from _identifiers_and_usage(certificate, issuer)
+    yield from _policies(extensions, profile)
+    yield from _identity(extensions, certificate.subject)
+    yield from _pointers(extensions, profile, issuer)
+
+
+def _envelope(
+    certificate: x509.Certificate, serial: der.Element, algorithm: der.Element, name: der.Element, issuer: Issuer
+) -> Iterable[str]:
+    if certificate.version is not x509.Version.v3:
+        yield "§4.1.2.1: not version 3"
+    if len(serial.content) != 20 or serial.content[0] >> 6 != 1:
+        yield "§4.1.2.2: the serial number is not one of ours: positive, 20 octets"
+    if algorithm.raw != signing.algorithm(issuer.public_key):
+        yield "§4.1.2.3: not the issuer's signature algorithm"
+    if name.raw != issuer.subject_der:
+        yield "§4.1.2.4: the issuer is not the issuer's subject, byte for byte"
+
+
+def _validity(certificate: x509.Certificate, validity: der.Element, profile: Profile, issuer: Issuer) -> Iterable[str]:
+    first, last = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    if not first < last:
+        yield "§4.1.2.5: the end is not after the beginning"
+    if (last - first).days >= min(profile.days, MAX_DAYS):
+        yield f"§4.1.2.5: longer than the profile's {profile.days} days"
+    if validity.raw != der.sequence(der.time(first), der.time(last)):
+        yield "§4.1.2.5: UTCTime to 2049, GeneralizedTime from 2050, to the second and in Z"
+    above = issuer.certificate
+    if first < above.not_valid_before_utc or last > above.not_valid_after_utc:
+        yield "§6.1.3: not inside the issuer's own validity"
+
+
+def _subject(subject: x509.Name, encoded: der.Element, profile: Profile) -> Iterable[str]:
+    placement = profile.placement
+    expected = [placement.country, placement.organization, placement.unit, placement.bank_unit]
+    attributes = list(subject)
+    if [a.oid for a in attributes] != _SUBJECT or [a.value for a in attributes[:4]] != expected:
+        yield "§4.1.2.6: the subject is not C, O, OU, OU, CN as in the profile"
+        return
+    tags = [rdn.children()[0].children()[1].tag for rdn in encoded.children()]
+    if tags != [der.PRINTABLE_STRING] + [der.UTF8_STRING] * 4:
+        yield "§4.1.2.4: countryName is a PrintableString, the rest UTF8String"
+    if any(len(str(a.value)) > names.COMMON_NAME_CHARACTERS for a in attributes):
+        yield "Appendix A.1: an attribute of more than 64 characters"
+    try:
+        names.checked(str(attributes[-1].value))
+    except RequestRefused as error:
+        yield f"§4.1.2.6: common name: {error}"
+
+
+def _key(certificate: x509.Certificate, profile: Profile) -> Iterable[str]:
+    try:
+        keys.checked(certificate.public_key(), profile.keys)
+    except RequestRefused as error:
+        yield f"§4.1.2.7: {error}"
+    except ValueError as error:
+        yield f"§4.1.2.7: unreadable public key: {error}"
+
+
+def _identifiers_and_usage(certificate: x509.Certificate, issuer: Issuer) -> Iterable[str]:
+    extensions = certificate.extensions
+    authority = extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value
+    if authority.key_identifier != issuer.key_identifier:
+        yield "§4.2.1.1: authorityKeyIdentifier is not the issuer's subjectKeyIdentifier"
+    own = x509.SubjectKeyIdentifier.from_public_key(certificate.public_key())
+    if extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value != own:
+        yield "§4.2.1.2: subjectKeyIdentifier is not the SHA-1 of the key"
+    usage = extensions.get_extension_for_class(x509.KeyUsage).value
+    forbidden = usage.key_cert_sign or usage.crl_sign or usage.key_encipherment or usage.key_agreement
+    if forbidden or usage.data_encipherment or not (usage.digital_signature and usage.content_commitment):
+        yield "§4.2.1.3: keyUsage is not digitalSignature and nonRepudiation alone"
+
+
+def _policies(extensions: x509.Extensions, profile: Profile) -> Iterable[str]:
+    policies = list(extensions.get_extension_for_class(x509.CertificatePolicies).value)
+    if [p.policy_identifier.dotted_string for p in policies] != [profile.policy]:
+        yield "§4.2.1.4: not the profile's policy"
+        return
+    qualifiers = policies[0].policy_qualifiers or []
+    texts = {q.explicit_text if isinstance(q, x509.UserNotice) else q for q in qualifiers}
+    if texts != {profile.notice, profile.places.cps}:
+        yield "§4.2.1.4: not the profile's notice and CPS"
+
+
+def _identity(extensions: x509.Extensions, subject: x509.Name) -> Iterable[str]:
+    alternatives = list(extensions.get_extension_for_class(x509.SubjectAlternativeName).value)
+    match alternatives:
+        case [x509.OtherName() as other] if other.type_id.dotted_string == vid.IDENTIFY_DATA:
+            identity = vid.read_identify_data(other.value)
+            common = str(subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value)
+            if identity.vid is None or len(identity.vid) != 32:
+                yield "NPKI: no VID of 32 octets"
+            if not common.startswith(f"{identity.real_name}("):
+                yield "NPKI: the real name is not the one of the common name"
+        case _:
+            yield "§4.2.1.6: subjectAltName is not the identity alone"
+
+
+def _pointers(extensions: x509.Extensions, profile: Profile, issuer: Issuer) -> Iterable[str]:
+    points = extensions.get_extension_for_class(x509.CRLDistributionPoints).value
+    urls = [n.value for p in points for n in p.full_name or ()]
+    if urls != [profile.places.crl(issuer.name)] or any(p.reasons or p.crl_issuer for p in points):
+        yield "§4.2.1.13: not the issuer's CRL alone"
+    access = extensions.get_extension_for_class(x509.AuthorityInformationAccess).value
+    expected = [
+        (AuthorityInformationAccessOID.OCSP, profile.places.ocsp),
+        (AuthorityInformationAccessOID.CA_ISSUERS, profile.places.certificate(issuer.name)),
+    ]
+    if [(d.access_method, d.access_location.value) for d in access] != expected:
+        yield "§4.2.2.1: not the issuer's OCSP and certificate addresses"

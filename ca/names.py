@@ -1,0 +1,115 @@
+"""Subject names: what may enter one, how the common name is built, which folder it becomes.
+
+A name comes from the bank's record and enters whole or not at all: a certificate with half a name says something
+that nobody verified. Only the English name in parentheses may be left out, and only when the whole would not fit.
+"""
+
+import base64
+import hashlib
+import re
+import unicodedata
+from dataclasses import dataclass
+
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+
+from ca.errors import BadName
+from ca.ports import Serial
+
+COMMON_NAME_CHARACTERS = 64
+"""X.520 ub-common-name counts characters (RFC 5280 Appendix A.1), so 64 Hangul syllables are as good as 64 letters."""
+
+_NAME = re.compile(r"[0-9A-Za-zÀ-ÖØ-öø-ž가-힣 '.()&-]+")
+_ENGLISH = re.compile(r"[A-Za-z][A-Za-z '.-]*")
+_CODE = re.compile(r"[0-9]{4}")
+_SUFFIX_CHARACTERS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """The part of a subject that is the same for everybody: C, O, the unit of the use, the unit of the bank."""
+
+    country: str
+    organization: str
+    unit: str
+    bank_unit: str
+    bank_code: str
+    """Four digits, as in the common name."""
+
+
+def checked(name: str) -> str:
+    """`name` in NFC. Raises `BadName` unless it is Hangul syllables, Latin letters, digits, blanks and `' - . ( ) &`.
+
+    Control, direction and format characters, look-alikes of other scripts and the separators of a DN or of a
+    folder path are all outside the list, so nothing needs to be escaped anywhere.
+    """
+    name = unicodedata.normalize("NFC", name)
+    if not name or name != name.strip() or "  " in name:
+        raise BadName("empty, or with blanks at an end or twice in a row")
+    if not _NAME.fullmatch(name):
+        raise BadName("a character that may not enter a certificate")
+    if not any(c.isalnum() for c in name):
+        raise BadName("no letter and no digit")
+    return name
+
+
+def common_name(name: str, english_name: str | None, bank_code: str, serial: Serial) -> str:
+    """`이름(ENGLISH)` + bank code + `04` + 12 characters that tell nothing and are each certificate's own.
+
+    At most 64 characters. Where they do not suffice the English name is left out (`이름()`, as the other banks
+    write it); a name that does not fit even so is refused. 44 characters always fit.
+    """
+    name = checked(name)
+    if not _CODE.fullmatch(bank_code):
+        raise BadName("the bank code is not four digits")
+    suffix = f"{bank_code}04{_unique(serial)}"
+    english = unicodedata.normalize("NFC", english_name or "").strip().upper()
+    if english and not _ENGLISH.fullmatch(english):
+        raise BadName("the English name has a character that may not enter a certificate")
+    for inside in (english, ""):
+        whole = f"{name}({inside}){suffix}"
+        if len(whole) <= COMMON_NAME_CHARACTERS:
+            return whole
+    raise BadName(f"{len(name)} characters; {COMMON_NAME_CHARACTERS - len(suffix) - 2} fit")
+
+
+def _unique(serial: Serial) -> str:
+    """60 bits derived from the serial number, as letters and digits: unique as it is, and nothing personal."""
+    digest = hashlib.sha256(b"common name" + serial.to_bytes(20, "big")).digest()
+    return base64.b32hexencode(digest[:10]).decode()[:_SUFFIX_CHARACTERS]
+
+
+def subject(placement: Placement, common: str) -> x509.Name:
+    """C, O, OU (use), OU (bank), CN in this order; C a PrintableString, the rest UTF8String."""
+    return x509.Name(
+        [
+            x509.NameAttribute(NameOID.COUNTRY_NAME, placement.country),
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, placement.organization),
+            x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, placement.unit),
+            x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, placement.bank_unit),
+            # The library counts 64 octets where X.520 counts 64 characters; `common_name` has counted.
+            x509.NameAttribute(NameOID.COMMON_NAME, common, _validate=False),
+        ]
+    )
+
+
+_SHORT = {
+    NameOID.COUNTRY_NAME: "c",
+    NameOID.ORGANIZATION_NAME: "o",
+    NameOID.ORGANIZATIONAL_UNIT_NAME: "ou",
+    NameOID.COMMON_NAME: "cn",
+}
+
+
+def folder_name(name: x509.Name) -> str:
+    """`cn=…,ou=…,ou=…,o=…,c=kr`: the folder under `NPKI/<CA>/USER`.
+
+    Country in lower case whatever the certificate says: that is the folder every reader knows.
+    """
+    parts = []
+    for attribute in reversed(list(name)):
+        value = str(attribute.value)
+        if attribute.oid not in _SHORT or re.search(r'[\x00-\x1f/\\:*?"<>|,+=]', value):
+            raise BadName("a name that cannot be a folder on every system")
+        parts.append(f"{_SHORT[attribute.oid]}={value.lower() if attribute.oid == NameOID.COUNTRY_NAME else value}")
+    return ",".join(parts)

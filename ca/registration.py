@@ -1,0 +1,109 @@
+"""The registration authority: the order of effects between a wish and a certificate.
+
+    prepare and lint → store the plan → sign the stored bytes → store the certificate
+
+Killed between any two steps, the plan is there and `reconcile` finishes it with the same bytes. Nothing that was
+signed is unknown to the store, and one request has one certificate however often it is asked for.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from weakref import WeakValueDictionary
+
+from ca import crl
+from ca.authority import CertificateAuthority, Enrollment
+from ca.errors import BadRequest, LintFailed, NotFound, RequestConflict
+from ca.ports import CertificateStore, Plan, Record, Serial, Status
+
+UNFINISHED_FOR: Final = timedelta(hours=24)
+"""An older plan is not finished any more: its customer has gone, or has asked again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    finished: tuple[Serial, ...] = ()
+    failed: tuple[Serial, ...] = ()
+
+
+class RegistrationAuthority:
+    """Async over a store; time is an argument. Signing runs in a thread, so the event loop stays free."""
+
+    def __init__(self, authority: CertificateAuthority, store: CertificateStore) -> None:
+        self.authority = authority
+        self._store = store
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    async def enroll(self, wanted: Enrollment, now: datetime) -> Record:
+        """The certificate of this request; asked again, the same one.
+
+        Raises `RequestConflict` when the request id is known with other content or has failed, any other
+        `RequestRefused`, `LintFailed`, or whatever the store raises: then ask again with the same request id.
+        """
+        lock = self._locks.setdefault(wanted.request_id, asyncio.Lock())
+        async with lock:
+            plan = await asyncio.to_thread(self.authority.prepare, wanted, now)
+            record = await self._known(plan) or await self._store.plan(plan)
+            return await self._finish(record, now)
+
+    async def _known(self, plan: Plan) -> Record | None:
+        record = await self._store.by_request(plan.request_id)
+        if record is not None and record.plan.request_digest != plan.request_digest:
+            raise RequestConflict("the request id is known with other content")
+        return record
+
+    async def _finish(self, record: Record, now: datetime) -> Record:
+        if record.status is Status.FAILED:
+            raise RequestConflict("this request has failed; ask under a new id")
+        if record.status is not Status.PLANNED:
+            return record
+        der = await asyncio.to_thread(self.authority.sign, record)
+        return await self._store.complete(record.plan.serial, der, now)
+
+    async def reconcile(self, now: datetime) -> Reconciled:
+        """Finish or fail what an earlier life left unfinished. Call at start, before serving."""
+        finished: list[Serial] = []
+        failed: list[Serial] = []
+        for record in await self._store.unfinished():
+            serial = record.plan.serial
+            why = "not finished within a day" if now - record.plan.planned_at >= UNFINISHED_FOR else ""
+            if not why:
+                try:
+                    await self._finish(record, now)
+                except LintFailed as error:
+                    why = f"lint: {error}"
+            if why:
+                await self._store.fail(serial, now, why)
+            (failed if why else finished).append(serial)
+        return Reconciled(tuple(finished), tuple(failed))
+
+    async def status(self, serial: Serial) -> Record:
+        """Raises `NotFound`."""
+        record = await self._store.by_serial(serial)
+        if record is None:
+            raise NotFound(f"no certificate {serial:040x}")
+        return record
+
+    async def revoke(self, serial: Serial, reason: str, now: datetime) -> Record:
+        """End a certificate for good; revoking again changes nothing. `reason` as in RFC 5280 §5.3.1."""
+        if reason not in crl.REASONS or reason == "certificateHold":
+            raise BadRequest(f"{reason!r} is not a reason to revoke")
+        await self._issued(serial)
+        return await self._store.revoke(serial, now, reason)
+
+    async def hold(self, serial: Serial, now: datetime) -> Record:
+        """Suspend a certificate; `release` undoes it."""
+        await self._issued(serial)
+        return await self._store.revoke(serial, now, "certificateHold")
+
+    async def release(self, serial: Serial, now: datetime) -> Record:
+        if (await self._issued(serial)).status is not Status.HELD:
+            raise BadRequest("not on hold")
+        return await self._store.release(serial, now)
+
+    async def _issued(self, serial: Serial) -> Record:
+        record = await self.status(serial)
+        if record.der is None:
+            raise NotFound(f"{serial:040x} was never issued")
+        return record

@@ -1,0 +1,60 @@
+"""The independent checks beside the project, as functions: each asserts that the judge is content.
+
+They are looked for in `<project>/../shared/checks`, or where `CERTTALK_CHECKS` says; without them the tests that
+carry `@needs_judges` are skipped.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CHECKS = Path(os.environ.get("CERTTALK_CHECKS", Path(__file__).parents[2] / "shared/checks"))
+
+needs_judges = [
+    pytest.mark.judges,
+    pytest.mark.skipif(not CHECKS.is_dir(), reason=f"no independent checks at {CHECKS} (CERTTALK_CHECKS)"),
+]
+
+
+def judge(script: str, *arguments: object, expect: int = 0, **environment: str) -> str:
+    """Run a judge; its output is the assertion's message. Returns the output."""
+    path = CHECKS / script
+    start = [sys.executable, "-W", "ignore"] if path.suffix == ".py" else ["bash"]
+    done = subprocess.run(
+        [*start, path, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=180,
+        env=os.environ | {"PYBIN": str(Path(sys.executable).parent)} | environment,
+        check=False,
+    )
+    assert done.returncode == expect, f"{script}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def lint_cert(certificate: Path, issuer: Path | None = None) -> str:
+    return judge("x509/lint_cert.sh", certificate, "pkix", *([issuer] if issuer else []))
+
+
+def verify_chain(leaf: Path, intermediates: Path | str, root: Path, *crls: Path, expect: str = "accept") -> str:
+    return judge("x509/verify_chain.sh", leaf, intermediates, root, "any", *crls, EXPECT=expect)
+
+
+def check_crl(crl: Path, issuer: Path, previous: Path | None = None) -> str:
+    return judge("x509/check_crl.sh", crl, issuer, *([previous] if previous else []))
+
+
+def check_ocsp(response: Path, issuer: Path, leaf: Path, status: str) -> str:
+    return judge("x509/check_ocsp.sh", response, issuer, leaf, status)
+
+
+def check_p12(file: Path, password: str, rounds: int, root: Path) -> str:
+    judge("check_p12.py", file, password)
+    return judge("x509/check_p12.sh", file, password, rounds, root)
+
+
+def check_npki(folder: Path, password: str, idn: str) -> str:
+    return judge("check_pypinksign.py", folder, password, idn) + judge("check_openssl_manual.py", folder, password, idn)
