@@ -1,0 +1,147 @@
+"""Messages on their way out: written in the transaction of their cause, delivered afterwards, at least once.
+
+A worker claims rows under a lease and reports what happened together with the number of attempts it was given: when
+the lease ran out and somebody else took over, that report changes nothing. What cannot be delivered becomes a dead
+letter. Payloads are sealed by the caller and forgotten once sent. Bubbles whose order matters belong in one row.
+"""
+
+import itertools
+import os
+import time
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from bot.storage.database import Tx
+from bot.storage.instants import instant, text_of
+
+MOST_ATTEMPTS: Final = 8
+LEASE: Final = timedelta(seconds=60)
+
+_order = itertools.count(time.time_ns())
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A claimed message. `attempts` counts this one, and proves the claim."""
+
+    id: str
+    key: str
+    kind: str
+    channel: str
+    address: str = field(repr=False)
+    payload: bytes = field(repr=False)
+    due_at: datetime
+    attempts: int
+
+
+_CLAIM: Final = """
+    UPDATE outbox SET attempts = attempts + 1, lease_until = :until
+    WHERE id IN (
+        SELECT id FROM outbox WHERE state = 'queued' AND due_at <= :at AND lease_until <= :at
+        ORDER BY due_at, id LIMIT :limit {skip_locked}
+    )
+    RETURNING id, key, kind, channel, address, payload, due_at, attempts
+"""
+
+
+def put(tx: Tx, *, key: str, kind: str, channel: str, address: str, payload: bytes, due_at: datetime) -> bool:
+    """Queue a message. The same `key` again changes nothing and says False."""
+    return bool(
+        tx.execute(
+            "INSERT INTO outbox (id, key, kind, channel, address, payload, due_at)"
+            " VALUES (:id, :key, :kind, :channel, :address, :payload, :due_at) ON CONFLICT (key) DO NOTHING",
+            id=_new_id(),
+            key=key,
+            kind=kind,
+            channel=channel,
+            address=address,
+            payload=payload,
+            due_at=text_of(due_at),
+        )
+    )
+
+
+def claim(tx: Tx, now: datetime, limit: int = 50, lease: timedelta = LEASE) -> list[Item]:
+    """Take up to `limit` due messages that nobody holds, first due first."""
+    at = text_of(now)
+    # Whoever died each time it was sending this never reported: it shall not take the next worker with it.
+    tx.execute(
+        "UPDATE outbox SET state = 'dead', closed_at = :at, last_error = 'never reported'"
+        " WHERE state = 'queued' AND due_at <= :at AND lease_until <= :at AND attempts >= :most",
+        at=at,
+        most=MOST_ATTEMPTS,
+    )
+    rows = tx.all(_CLAIM.replace("{skip_locked}", tx.skip_locked), at=at, until=text_of(now + lease), limit=limit)
+    items = [Item(**{**row, "due_at": instant(row["due_at"])}) for row in rows]
+    return sorted(items, key=lambda item: (item.due_at, item.id))
+
+
+def done(tx: Tx, item_id: str, attempts: int, at: datetime) -> bool:
+    """Delivered: the payload is forgotten. False when the claim was lost."""
+    return bool(
+        tx.execute(
+            "UPDATE outbox SET state = 'sent', payload = NULL, closed_at = :at, last_error = NULL"
+            " WHERE id = :id AND attempts = :attempts AND state = 'queued'",
+            id=item_id,
+            attempts=attempts,
+            at=text_of(at),
+        )
+    )
+
+
+def retry(tx: Tx, item_id: str, attempts: int, at: datetime, error: str = "") -> bool:
+    """Not delivered: again at `at`, or a dead letter after `MOST_ATTEMPTS`. `error` is a word, never content."""
+    if attempts >= MOST_ATTEMPTS:
+        return bury(tx, item_id, attempts, at, error)
+    return bool(
+        tx.execute(
+            "UPDATE outbox SET due_at = :at, lease_until = '', last_error = :error"
+            " WHERE id = :id AND attempts = :attempts AND state = 'queued'",
+            id=item_id,
+            attempts=attempts,
+            at=text_of(at),
+            error=error[:200],
+        )
+    )
+
+
+def bury(tx: Tx, item_id: str, attempts: int, at: datetime, error: str) -> bool:
+    """It will never be delivered (the customer blocked the bot): a dead letter at once."""
+    return bool(
+        tx.execute(
+            "UPDATE outbox SET state = 'dead', closed_at = :at, last_error = :error"
+            " WHERE id = :id AND attempts = :attempts AND state = 'queued'",
+            id=item_id,
+            attempts=attempts,
+            at=text_of(at),
+            error=error[:200],
+        )
+    )
+
+
+def revive(tx: Tx, key: str, at: datetime) -> bool:
+    """An operator sends a dead letter on its way again."""
+    return bool(
+        tx.execute(
+            "UPDATE outbox SET state = 'queued', attempts = 0, lease_until = '', due_at = :at, closed_at = NULL"
+            " WHERE key = :key AND state = 'dead'",
+            key=key,
+            at=text_of(at),
+        )
+    )
+
+
+def purge(tx: Tx, before: datetime) -> int:
+    """Forget what was sent or given up before `before`. Keep it as long as a key may come again."""
+    return tx.execute("DELETE FROM outbox WHERE state <> 'queued' AND closed_at < :before", before=text_of(before))
+
+
+def counts(tx: Tx) -> dict[str, int]:
+    """How many messages stand where, for the metrics."""
+    return {row["state"]: row["n"] for row in tx.all("SELECT state, count(*) AS n FROM outbox GROUP BY state")}
+
+
+def _new_id() -> str:
+    """Sorts in the order of this process's puts; unique among processes."""
+    return f"{next(_order):016x}{os.urandom(4).hex()}"
