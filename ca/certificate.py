@@ -61,7 +61,7 @@ def subscriber(contents: Contents, profile: Profile, issuer: Issuer) -> bytes:
         .add_extension(authority_key_identifier(issuer.certificate), critical=False)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(contents.public_key), critical=False)
         .add_extension(_KEY_USAGE, critical=True)
-        .add_extension(policies(profile.policy, profile.places.cps, profile.notice), critical=True)
+        .add_extension(policies(profile.policy, profile.places.cps, profile.notice), critical=profile.critical_policies)
         .add_extension(_identity(contents), critical=False)
     )
     for extension in _pointers(profile.places, issuer.name):

@@ -18,7 +18,6 @@ _EXTENSIONS = {
     ExtensionOID.AUTHORITY_KEY_IDENTIFIER: False,
     ExtensionOID.SUBJECT_KEY_IDENTIFIER: False,
     ExtensionOID.KEY_USAGE: True,
-    ExtensionOID.CERTIFICATE_POLICIES: True,
     ExtensionOID.SUBJECT_ALTERNATIVE_NAME: False,
     ExtensionOID.CRL_DISTRIBUTION_POINTS: False,
     ExtensionOID.AUTHORITY_INFORMATION_ACCESS: False,
@@ -54,8 +53,9 @@ def _findings(certificate: x509.Certificate, tbs: bytes, profile: Profile, issue
     yield from _key(certificate, profile)
     extensions = certificate.extensions
     found = {e.oid: e.critical for e in extensions}
-    if found != _EXTENSIONS:
-        changed = sorted(str(oid.dotted_string) for oid, _ in found.items() ^ _EXTENSIONS.items())
+    expected = _EXTENSIONS | {ExtensionOID.CERTIFICATE_POLICIES: profile.critical_policies}
+    if found != expected:
+        changed = sorted({oid.dotted_string for oid, _ in found.items() ^ expected.items()})
         yield f"§4.2: extensions are not exactly the profile's: {', '.join(changed)}"
         return
     yield from _identifiers_and_usage(certificate, issuer)

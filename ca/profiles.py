@@ -24,7 +24,14 @@ MAX_DAYS: Final = 1190
 """A little over 39 months: what outlives it should not be an end entity certificate."""
 
 _OID = re.compile(r"(?:[01]\.(?:[0-9]|[1-3][0-9])|2\.(?:0|[1-9][0-9]*))(?:\.(?:0|[1-9][0-9]*))+")
-_FIELDS: Final[dict[str, type]] = {"use": str, "policy": str, "keys": list, "days": int, "notice": str}
+_FIELDS: Final[dict[str, type]] = {
+    "use": str,
+    "policy": str,
+    "critical_policies": bool,
+    "keys": list,
+    "days": int,
+    "notice": str,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +62,8 @@ class Profile:
     name: str
     placement: Placement
     policy: str
+    critical_policies: bool
+    """NPKI certificates mark certificatePolicies critical; path validation in Java and `cryptography` refuses that."""
     keys: tuple[str, ...]
     """Kinds of subscriber keys, of `KEY_KINDS`; the first is the recommended one."""
     days: int
@@ -96,6 +105,7 @@ def parse(
             name=name,
             placement=placement,
             policy=_policy(name, fields["policy"]),
+            critical_policies=fields["critical_policies"],
             keys=_keys(name, fields["keys"]),
             days=_days(name, fields["days"]),
             notice=_notice(name, fields["notice"]),
@@ -115,7 +125,7 @@ def _fields(name: str, table: object) -> dict[str, Any]:
     for field, kind in _FIELDS.items():
         if field not in table:
             raise ProfileError(f"[{name}] {field}: missing; add it")
-        if not isinstance(table[field], kind) or isinstance(table[field], bool):
+        if not isinstance(table[field], kind) or (isinstance(table[field], bool) and kind is not bool):
             raise ProfileError(f"[{name}] {field}: {table[field]!r}; write a TOML {kind.__name__}")
     return table
 
@@ -142,9 +152,12 @@ def _unit(field: str, value: str) -> str:
 def _policy(name: str, value: str) -> str:
     if not _OID.fullmatch(value):
         raise ProfileError(f"[{name}] policy: {value!r}; write an object identifier in dots")
+    # Readers built on 32-bit arcs (GnuTLS, pyasn1) refuse the whole certificate.
+    if any(int(arc) >= 1 << 32 for arc in value.split(".")):
+        raise ProfileError(f"[{name}] policy: {value}; no number in it may have more than 32 bits")
     if value.startswith("1.2.410.200"):
         raise ProfileError(
-            f"[{name}] policy: {value} belongs to another authority; use an arc of your own, 2.25.<UUID>"
+            f"[{name}] policy: {value} belongs to another authority; use an arc of your own, 2.25.<number>"
         )
     return value
 
