@@ -1,0 +1,35 @@
+"""Understanding as a filter: one message a line in, one JSON object a line out, in lock step.
+
+It is how the matcher is measured and how an operator tries new examples; nothing is kept between lines.
+"""
+
+import json
+import time
+from typing import BinaryIO, TextIO
+
+from handlers.understanding.matcher import Matcher, load_catalogue
+
+SHOWN = 5
+
+
+def answer_lines(stdin: BinaryIO, stdout: TextIO) -> None:
+    """Answer every line of `stdin` (UTF-8; what is not becomes U+FFFD) before the next one is read."""
+    matcher = Matcher(load_catalogue())
+    for raw in iter(stdin.readline, b""):
+        line = raw.decode("utf-8", "replace").removesuffix("\n").removesuffix("\r")
+        print(json.dumps(answer(matcher, line), ensure_ascii=False), file=stdout, flush=True)
+
+
+def answer(matcher: Matcher, line: str) -> dict[str, object]:
+    """One line's answer; `ms` is the processor time it took."""
+    started = time.thread_time()
+    understood = matcher.match(line)
+    return {
+        "text": line,
+        "lang": understood.lang,
+        "pred": list(understood.slugs[:SHOWN]),
+        "accept": understood.accept,
+        "score": understood.score,
+        "decision": understood.decision,
+        "ms": round((time.thread_time() - started) * 1000, 3),
+    }
