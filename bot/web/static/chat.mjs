@@ -31,7 +31,7 @@ const outgoing = new Outgoing({
     view.show(thread);
     desk?.refresh();
     // The page's own words change with the language; a reload brings the conversation back in it.
-    if (saying.text === words("language.say")) location.reload();
+    if (saying.choice === language.value) location.reload();
   },
   onFailed(saying, failure) {
     thread.mark(saying.id, "failed");
@@ -57,15 +57,10 @@ const events = new Events({
 function say(text, body) {
   const saying = { id: freshId(), ...body };
   unsent.set(saying.id, saying);
+  banner("");
   thread.hold(saying.id, text, new Date().toISOString());
   view.show(thread, { toEnd: true });
   outgoing.send(saying);
-}
-
-/** @param {string} text */
-function write(text) {
-  banner("");
-  say(text, { text });
 }
 
 /** @param {import("./chat/thread.mjs").Choice} choice */
@@ -89,12 +84,10 @@ function banner(text, action, act) {
   byId("banner").replaceChildren(...(text ? [element("p", {}, text)] : []), ...(button ? [button] : []));
 }
 
-const composer = startComposer(/** @type {HTMLFormElement} */ (byId("composer")), write);
-startMenu((text) => {
-  write(text);
-  composer.focus();
-});
-byId("language").addEventListener("click", () => write(words("language.say")));
+const composer = startComposer(/** @type {HTMLFormElement} */ (byId("composer")), (text) => say(text, { text }));
+startMenu(choose);
+const language = /** @type {HTMLButtonElement} */ (byId("language"));
+language.addEventListener("click", () => choose({ value: language.value, label: words("language.say") }));
 
 /** @type {import("./desk.mjs").Desk | null} */
 let desk = null;

@@ -110,7 +110,7 @@ export function startDesk({ words, csrf, time, insert }) {
     const left = Math.max(0, Math.round((token.until - Date.now()) / 1000));
     const section = byId("desk-otp");
     section.querySelector(".left")?.setAttribute("stroke-dashoffset", String(30 - Math.min(30, left)));
-    /** @type {HTMLElement} */ (section.querySelector(".otp > .aside")).textContent = words("otp.left", { seconds: left });
+    /** @type {HTMLElement} */ (section.querySelector(".aside")).textContent = words("otp.left", { seconds: left });
   };
 
   const refresh = async () => {

@@ -42,14 +42,18 @@ export function dress(made, entry, { words }) {
   for (const button of made.querySelectorAll(".choices button")) /** @type {HTMLButtonElement} */ (button).disabled = !entry.live;
   made.classList.toggle("live", entry.live);
 
+  // The server's copy of what the customer said is masked where it must be; it is the one that stays.
+  const text = made.querySelector(".text");
+  if (text && text.textContent !== entry.message.text) text.textContent = entry.message.text;
+
   const state = "state" in entry.message ? entry.message.state : "sent";
   made.classList.toggle("sending", state === "sending");
   made.classList.toggle("failed", state === "failed");
   const fate = made.querySelector(".fate span");
   const again = /** @type {HTMLElement | null} */ (made.querySelector(".again"));
   if (fate && again) {
-    const text = state === "sending" ? words("waiting.sending") : state === "failed" ? words("waiting.failed") : "";
-    if (fate.textContent !== text) fate.textContent = text;
+    const told = state === "sending" ? words("waiting.sending") : state === "failed" ? words("waiting.failed") : "";
+    if (fate.textContent !== told) fate.textContent = told;
     again.hidden = state !== "failed";
   }
 }

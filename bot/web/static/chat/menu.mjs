@@ -1,11 +1,11 @@
 /**
- * The quick menu: says the words on its buttons. Escape or a press elsewhere closes it.
+ * The quick menu: its buttons are choices like those under a message. Escape or a press elsewhere closes it.
  */
 
 import { byId } from "./dom.mjs";
 
-/** @param {(text: string) => void} say */
-export function startMenu(say) {
+/** @param {(choice: import("./thread.mjs").Choice) => void} choose */
+export function startMenu(choose) {
   const menu = byId("menu");
   const opener = byId("menu-open");
 
@@ -21,7 +21,7 @@ export function startMenu(say) {
     const button = /** @type {Element} */ (event.target).closest("button");
     if (!button) return;
     set(false);
-    say(button.textContent ?? "");
+    choose({ value: button.value, label: button.textContent ?? "" });
   });
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || menu.hidden) return;

@@ -21,16 +21,21 @@ export class View {
     this.made = new Map();
     this.typingTimer = 0;
     this.settling = 0;
+    this.following = true;
+    this.lastTop = 0;
     this.jump.addEventListener("click", () => this.toEnd(true));
-    this.scroll.addEventListener("scroll", () => this.nearEnd && (this.jump.hidden = true), { passive: true });
+    this.scroll.addEventListener("scroll", () => this.#watchScroll(), { passive: true });
     // A keyboard that opens, or a composer that grows, must not hide the last words.
-    let near = true;
-    this.scroll.addEventListener("scroll", () => (near = this.nearEnd), { passive: true });
-    new ResizeObserver(() => near && this.toEnd(false)).observe(this.scroll);
+    new ResizeObserver(() => this.following && this.toEnd(false)).observe(this.scroll);
   }
 
-  get nearEnd() {
-    return this.scroll.scrollHeight - this.scroll.scrollTop - this.scroll.clientHeight < NEAR_PX;
+  /** Only a person scrolls up; being on the way down, however slowly, is still following. */
+  #watchScroll() {
+    const { scrollTop, scrollHeight, clientHeight } = this.scroll;
+    const near = scrollHeight - scrollTop - clientHeight < NEAR_PX;
+    if (near) this.jump.hidden = true;
+    if (near || scrollTop < this.lastTop) this.following = near;
+    this.lastTop = scrollTop;
   }
 
   /** @param {boolean} gently */
@@ -38,12 +43,13 @@ export class View {
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
     this.scroll.scrollTo({ top: this.scroll.scrollHeight, behavior: gently && !still ? "smooth" : "instant" });
     this.jump.hidden = true;
+    this.following = true;
   }
 
   /** @param {import("./thread.mjs").Thread} thread @param {{toEnd?: boolean}} [options] */
   show(thread, { toEnd = false } = {}) {
-    const follow = toEnd || this.nearEnd;
-    const first = this.log.childElementCount === 0;
+    const follow = toEnd || this.following;
+    const settled = this.log.getAttribute("aria-busy") !== "true";
     const before = this.made.size;
     const kept = new Map();
     /** @type {Node | null} */
@@ -65,15 +71,14 @@ export class View {
     this.made = kept;
 
     byId("empty").hidden = kept.size > 0;
-    this.#settle();
+    if (!settled) this.#settle();
     this.#showTyping(thread.busy);
-    if (follow) this.toEnd(!first);
+    if (follow) this.toEnd(settled);
     else if (kept.size > before) this.jump.hidden = false;
   }
 
   /** The history that comes first is there to be read, not to be read out. */
   #settle() {
-    if (this.log.getAttribute("aria-busy") !== "true") return;
     clearTimeout(this.settling);
     this.settling = setTimeout(() => this.log.setAttribute("aria-busy", "false"), SETTLED_MS);
   }
@@ -88,9 +93,8 @@ export class View {
       // Most turns are over before anybody could read that they run.
       this.typingTimer = setTimeout(() => {
         const dots = element("span", { class: "dots", "aria-hidden": "true" }, element("i"), element("i"), element("i"));
-        const follow = this.nearEnd;
         this.typing.replaceChildren(dots, element("span", { class: "unseen" }, this.setting.words("typing")));
-        if (follow) this.toEnd(true);
+        if (this.following) this.toEnd(true);
       }, TYPING_AFTER_MS);
     }
   }
