@@ -84,7 +84,7 @@ def same_name(a: str, b: str) -> bool:
         return False
     a, b = (unicodedata.normalize("NFKC", n).casefold().replace("(주)", "주식회사") for n in (a, b))
     if any(_is_hangul(c) for c in a + b):
-        return bool(a.strip()) and "".join(a.split()) == "".join(b.split())
+        return "".join(a.split()) == "".join(b.split())
     left, right = _parts(a), _parts(b)
     return bool(left) and (sorted(left) == sorted(right) or not _turns(left).isdisjoint(_turns(right)))
 

@@ -49,7 +49,7 @@ def text(said: str) -> str:
     """Free text without runs of six or more digits, e-mail addresses and what follows the word for a password."""
     said = _EMAIL.sub("***@***", said)
     said = _PASSWORD.sub(_without_value, said)
-    return _DIGITS.sub(lambda m: re.sub(r"\d", "*", m[0]), said)
+    return _DIGITS.sub(lambda m: "".join("*" if c.isdecimal() else c for c in m[0]), said)
 
 
 def _without_value(m: re.Match[str]) -> str:

@@ -108,6 +108,8 @@ def test_code(typed: str, meant: str | None) -> None:
         ("'홍길동'", "홍길동"),
         ("김미나예요", "김미나"),
         ("김순이에요", "김순"),
+        ("김서이에요", "김서이"),
+        ("김씨", "김씨"),
         ("나예리", "나예리"),
         ("이름솔", "이름솔"),
         ("제갈길동", "제갈길동"),
@@ -247,6 +249,8 @@ def test_pick_prefers_the_label_itself_and_the_longest() -> None:
     assert forgiving.pick("인증서", acts) is None
     assert forgiving.pick("인증서 발급 다시 할게요", acts) == "again"
     assert forgiving.pick("1", []) is None
+    assert forgiving.pick("2", [("two", "2"), ("one", "1")]) == "two"
+    assert forgiving.pick("아니요", [("agree", "네"), ("refuse", "아니요")]) == "refuse"
 
 
 READERS: list[Callable[[str], object]] = [

@@ -91,6 +91,8 @@ def test_phone(number: str, shown: str) -> None:
         ("비밀번호 10자리 이상인가요", "비밀번호 10자리 이상인가요"),
         ("2026년 11월 22일에 만료돼요", "2026년 11월 22일에 만료돼요"),
         ("4,400원 맞나요", "4,400원 맞나요"),
+        ("비밀번호 USB에 있나요", "비밀번호 USB에 있나요"),
+        ("hairpin 4400", "hairpin 4400"),
         ("shopping 4400", "shopping 4400"),
         ("12345", "12345"),
         ("", ""),
@@ -168,6 +170,9 @@ def test_no_long_number_and_twice_is_once(said: str) -> None:
 )
 def test_hostile_input_costs_little(piece: str) -> None:
     hostile = (piece * (100_000 // len(piece) + 1))[:100_000]
-    began = time.process_time()
-    masking.text(hostile)
-    assert time.process_time() - began < 0.1
+    spent = []
+    for _ in range(3):
+        began = time.process_time()
+        masking.text(hostile)
+        spent.append(time.process_time() - began)
+    assert min(spent) < 0.05
