@@ -6,6 +6,7 @@ A message that was seen before is answered with what was answered then.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 from weakref import WeakValueDictionary
@@ -94,7 +95,7 @@ class Conversation:
                     customer, channel, address, None, opened.revision, talk.as_json(), None, (), turn.effects,
                     Answered(), now,
                 )  # fmt: skip
-                if await self.store.commit(record):
+                if await self.store.commit(record) is not None:
                     return result, talk.locale
         raise TooBusy
 
@@ -129,13 +130,17 @@ class Conversation:
                     return opened.answered
                 draft = await self._decide(said, message_id, opened, decide, asked=asked)
                 state = draft.talk.flow
-                answered = Answered(tuple(draft.replies), state.flow if state else None, state.step if state else None)
+                answered = Answered(
+                    tuple(draft.replies), state.flow if state else None, state.step if state else None,
+                    draft.history or None, at=draft.now,
+                )  # fmt: skip
                 record = TurnRecord(
                     said.customer, said.channel, said.address, message_id, opened.revision, draft.talk.as_json(),
                     draft.history or None, draft.replies, draft.effects, answered, draft.now,
                 )  # fmt: skip
-                if await self.store.commit(record):
-                    return answered
+                first_seq = await self.store.commit(record)
+                if first_seq is not None:
+                    return replace(answered, first_seq=first_seq)
         raise TooBusy
 
     async def _decide(

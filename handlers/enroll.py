@@ -65,7 +65,14 @@ class Registry(Protocol):
         """Until when an active certificate of this profile lasts, if there is one."""
 
     async def enroll(
-        self, request_id: str, customer: BankCustomer, profile: str, csr: bytes, r: bytes, evidence: Mapping[str, str]
+        self,
+        request_id: str,
+        customer: BankCustomer,
+        profile: str,
+        csr: bytes,
+        r: bytes,
+        evidence: Mapping[str, str],
+        now: datetime,
     ) -> Issued:
         """Issue once per `request_id`. Raises `Denied`."""
 
@@ -286,7 +293,7 @@ class Enroll(Proving):
             "channel_customer": turn.customer,
         }  # fmt: skip
         try:
-            issued = await self.registry.enroll(form.link_id, customer, turn.data["kind"], csr, r, evidence)
+            issued = await self.registry.enroll(form.link_id, customer, turn.data["kind"], csr, r, evidence, turn.now)
         except Denied as denied:
             return Refused(denied.code)
         return Accepted(

@@ -4,7 +4,8 @@ A channel turns its payload into `Incoming` and a `Reply` into its payload; noth
 carry a value for the machine and a label for the person: a button sends its value, the label is paint.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, NewType, Self
 
 CustomerId = NewType("CustomerId", str)
@@ -91,10 +92,15 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What one turn said, and where the conversation stands after it."""
+    """What one turn said, and where the conversation stands after it.
+
+    `said` is the customer's message as the history keeps it; `first_seq` numbers the turn's first bubble, which is
+    the customer's when there is one.
+    """
 
     replies: tuple[Reply, ...] = ()
     flow: str | None = None
     step: str | None = None
-    data: dict[str, Any] = field(default_factory=dict)
-    """For a page's own submission: what the page is told (never shown in a chat)."""
+    said: str | None = None
+    first_seq: int = 0
+    at: datetime | None = None

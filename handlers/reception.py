@@ -16,7 +16,8 @@ from handlers.flow import Again, Ask, Done, Flow, FlowState, OpenPage, PageDone,
 from handlers.message import CustomerId, Incoming, Reply
 from handlers.talk import Talk
 from handlers.texts import Texts
-from handlers.understanding import Understanding
+from handlers.understanding.commands import command as command_of
+from handlers.understanding.matcher import Matcher
 from handlers.walking import Outcome, Walker
 from handlers.wording import MENU, flow_key, question, said_on_the_way, say
 
@@ -49,11 +50,11 @@ class Reception:
         self,
         flows: Mapping[str, Flow],
         texts: Mapping[str, Texts],
-        understanding: Understanding,
+        matcher: Matcher,
         knowledge: Knowledge,
         nonce: Callable[[], str],
     ) -> None:
-        self.flows, self.texts, self.understanding, self.knowledge = flows, texts, understanding, knowledge
+        self.flows, self.texts, self.matcher, self.knowledge = flows, texts, matcher, knowledge
         self.nonce = nonce
 
     def draft(self, customer: CustomerId, turn_id: str, now: datetime, talk: Talk) -> Draft:
@@ -92,7 +93,7 @@ class Reception:
     # -- buttons ----------------------------------------------------------------------------------------------
 
     def _pressed_by_typing(self, draft: Draft, text: str) -> str | None:
-        if self._command(text):
+        if command_of(text):
             return None
         offered = [(value, label) for value, label in draft.talk.offered]
         picked = forgiving.pick(text, offered)
@@ -156,13 +157,11 @@ class Reception:
 
     # -- words ------------------------------------------------------------------------------------------------
 
-    def _command(self, text: str) -> str | None:
-        return self.understanding.command(text)
-
     async def _listen(self, draft: Draft, text: str) -> None:
-        if (locale := self.understanding.language(text)) is not None:
+        command = command_of(text)
+        if command == "language" and (locale := _named_language(text)) is not None:
             await self._speak(draft, locale)
-        elif (command := self._command(text)) is not None:
+        elif command is not None:
             await self._obey(draft, command)
         elif draft.talk.flow is not None:
             await self._answer_step(draft, draft.talk.flow, text)
@@ -171,7 +170,7 @@ class Reception:
 
     async def _answer_step(self, draft: Draft, state: FlowState, text: str) -> None:
         walker = self._walker(draft, state)
-        understood = self.understanding.match(text)
+        understood = self.matcher.match(text)
         # A name could be anything: there a sure question is heard as a question first.
         if state.step in walker.flow.questions_first and understood.decision == "answer":
             await self._serve(draft, understood.slugs[0])
@@ -183,7 +182,7 @@ class Reception:
         await self._settle(draft, walker, outcome)
 
     async def _answer_question(self, draft: Draft, text: str) -> None:
-        understood = self.understanding.match(text)
+        understood = self.matcher.match(text)
         talk = draft.talk
         if understood.decision == "answer":
             await self._serve(draft, understood.slugs[0])
@@ -312,7 +311,7 @@ class Reception:
             return False
         if away:
             draft.say("common.welcome_back", journey=draft.texts(f"{state.flow}.start"))
-        if self._command(text) or (choice or "").startswith("cmd:"):
+        if command_of(text) or (choice or "").startswith("cmd:"):
             return False
         walker = self._walker(draft, state)
         outcome = await walker.resume_after_lapse()
@@ -379,6 +378,14 @@ class Reception:
     def offer(self, draft: Draft) -> None:
         """Remember the buttons of this turn, so that they can be typed."""
         draft.talk.offered = [[c.value, c.label] for reply in draft.replies for c in reply.choices]
+
+
+def _named_language(text: str) -> str | None:
+    """The language somebody asked for by its name."""
+    said = text.casefold()
+    if "english" in said or "영어" in said:
+        return "en"
+    return "ko" if "korean" in said or "한국" in said else None
 
 
 AFFIRMING = {

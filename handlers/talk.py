@@ -72,5 +72,8 @@ class TurnRecord:
 class ConversationStore(Protocol):
     async def open(self, customer: CustomerId, channel: str, message_id: str | None) -> Opened: ...
 
-    async def commit(self, turn: TurnRecord) -> bool:
-        """False when another turn of this customer was committed since `revision`: nothing was written."""
+    async def commit(self, turn: TurnRecord) -> int | None:
+        """The `seq` of the turn's first message.
+
+        None when another turn of this customer was committed since `revision`: nothing was written.
+        """

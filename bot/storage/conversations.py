@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from bot.storage.database import Database, Row, Tx
-from bot.storage.instants import text_of
+from bot.storage.instants import instant, text_of
 from handlers.effects import Effect
 from handlers.message import Answered, CustomerId, Reply
 from handlers.talk import Opened, TurnRecord
@@ -40,7 +40,7 @@ class Conversations:
     async def open(self, customer: CustomerId, channel: str, message_id: str | None) -> Opened:
         return await self.database.read(self._open, customer, channel, message_id)
 
-    async def commit(self, turn: TurnRecord) -> bool:
+    async def commit(self, turn: TurnRecord) -> int | None:
         return await self.database.run(self._commit, turn)
 
     async def history(self, customer: CustomerId, after: int, limit: int = 200) -> list[Message]:
@@ -65,17 +65,19 @@ class Conversations:
         answered = None
         if message_id is not None:
             seen = tx.one(
-                "SELECT first_seq, last_seq, flow, step FROM inbox "
+                "SELECT first_seq, last_seq, flow, step, at FROM inbox "
                 "WHERE customer = :customer AND channel = :channel AND message_id = :message_id",
                 customer=customer, channel=channel, message_id=message_id,
             )  # fmt: skip
             if seen is not None:
                 messages = self._history(tx, customer, seen["first_seq"] - 1, seen["last_seq"] - seen["first_seq"] + 1)
                 replies = tuple(m.reply for m in messages if m.reply is not None)
-                answered = Answered(replies, seen["flow"], seen["step"])
+                said = next((m.text for m in messages if m.author == "customer"), None)
+                at = instant(seen["at"])
+                answered = Answered(replies, seen["flow"], seen["step"], said, seen["first_seq"], at)
         return Opened(row["revision"], json.loads(row["state"]), answered)
 
-    def _commit(self, tx: Tx, turn: TurnRecord) -> bool:
+    def _commit(self, tx: Tx, turn: TurnRecord) -> int | None:
         at = text_of(turn.at)
         state = json.dumps(turn.state, ensure_ascii=False, separators=(",", ":"))
         said = 1 if turn.said else 0
@@ -96,7 +98,7 @@ class Conversations:
                 address=turn.address, at=at,
             )  # fmt: skip
         if known is None:
-            return False
+            return None
         last_seq: int = known["last_seq"]
         first_seq = last_seq - count + 1
         if turn.message_id is not None and not tx.execute(
@@ -111,7 +113,7 @@ class Conversations:
         self._write_messages(tx, turn, first_seq, at)
         for effect in turn.effects:
             self.write_effect(tx, effect, turn, last_seq)
-        return True
+        return first_seq
 
     def _write_messages(self, tx: Tx, turn: TurnRecord, seq: int, at: str) -> None:
         bodies: list[tuple[str, str]] = []

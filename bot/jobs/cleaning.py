@@ -1,0 +1,65 @@
+"""What must not stay: certificates nobody kept, conversations stuck behind a finished page, rows past their time."""
+
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Final
+
+from bot.jobs.announcing import UNKEPT, put_notice
+from bot.sealing import Sealer
+from bot.storage import outbox
+from bot.storage.database import Database, Tx
+from bot.storage.instants import text_of
+from bot.storage.pages import Links, OneTimeLink
+from ca.ports import Serial
+from ca.registration import RegistrationAuthority
+from handlers.conversation import Conversation
+from handlers.flow import PageDone
+
+log = logging.getLogger(__name__)
+
+UNKEPT_FOR: Final = timedelta(hours=24)
+INBOX_KEPT: Final = timedelta(days=7)
+"""Longer than any channel sends a message again."""
+OUTBOX_KEPT: Final = timedelta(days=45)
+"""Longer than between two stages of a reminder, so that its key still stands."""
+
+
+class Cleaning:
+    def __init__(
+        self,
+        database: Database,
+        sealer: Sealer,
+        links: Links,
+        registration: RegistrationAuthority,
+        conversation: Conversation,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self.database, self.sealer, self.links, self.registration = database, sealer, links, registration
+        self.conversation, self.clock = conversation, clock
+
+    async def take_on(self) -> None:
+        """Conversations whose page has finished while the process died."""
+        for link in await self.links.waiting():
+            await self.resume(link)
+
+    async def resume(self, link: OneTimeLink) -> None:
+        """The page has finished: the conversation goes on, once."""
+        await self.conversation.resume(link.channel, link.address, link.customer, PageDone(link.id, link.result or {}))
+        await self.links.resumed(link.id, self.clock())
+
+    async def work(self) -> None:
+        now = self.clock()
+        for serial, _link in await self.links.unkept_since(now - UNKEPT_FOR):
+            await self.registration.revoke(Serial(serial), "superseded", now)
+            await self.database.run(put_notice, self.sealer, UNKEPT, f"{serial:040x}", now)
+            log.info("revoked what nobody kept", extra={"serial": f"{serial:040x}"})
+        await self.database.run(self._purge, now)
+
+    def _purge(self, tx: Tx, now: datetime) -> None:
+        tx.execute("DELETE FROM inbox WHERE at < :before", before=text_of(now - INBOX_KEPT))
+        tx.execute("DELETE FROM documents WHERE expires_at < :now", now=text_of(now))
+        tx.execute("DELETE FROM code_challenges WHERE expires_at < :before", before=text_of(now - timedelta(days=1)))
+        tx.execute("DELETE FROM login_challenges WHERE used_at < :before", before=text_of(now - timedelta(days=1)))
+        tx.execute("DELETE FROM lookups WHERE window_from < :before", before=text_of(now - timedelta(days=1)))
+        outbox.purge(tx, now - OUTBOX_KEPT)

@@ -1,0 +1,65 @@
+"""Empties the outbox: at least once, with growing pauses, the payload forgotten once delivered."""
+
+import json
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from bot.gateways.sms import SmsGateway, SmsRefused, SmsUnavailable
+from bot.sealing import SealBroken, Sealer
+from bot.storage import outbox
+from bot.storage.database import Database
+from bot.storage.effects import SMS
+from bot.storage.outbox import Item
+
+log = logging.getLogger(__name__)
+
+Deliver = Callable[[Item, dict[str, Any]], Awaitable[None]]
+
+
+class Undeliverable(Exception):  # noqa: N818
+    """Trying again would not help."""
+
+
+class Delivering:
+    """`by_kind` delivers an item whose payload was opened; SMS is built in."""
+
+    def __init__(
+        self,
+        database: Database,
+        sealer: Sealer,
+        sms: SmsGateway,
+        clock: Callable[[], datetime],
+        by_kind: Mapping[str, Deliver],
+    ) -> None:
+        self.database, self.sealer, self.sms, self.clock = database, sealer, sms, clock
+        self.by_kind = {SMS: self._send_sms, **by_kind}
+
+    async def work(self) -> int:
+        """Deliver what is due now; how many items were tried."""
+        tried = 0
+        while items := await self.database.run(outbox.claim, self.clock()):
+            for item in items:
+                await self._deliver(item)
+            tried += len(items)
+        return tried
+
+    async def _deliver(self, item: Item) -> None:
+        now = self.clock()
+        try:
+            opened = json.loads(self.sealer.open(item.kind, item.payload, item.key.encode()))
+            await self.by_kind[item.kind](item, opened)
+        except (Undeliverable, SmsRefused, SealBroken, KeyError) as error:
+            log.warning("given up", extra={"outbox": item.id, "kind": item.kind, "error": type(error).__name__})
+            await self.database.run(outbox.bury, item.id, item.attempts, now, type(error).__name__)
+        except Exception as error:
+            if not isinstance(error, SmsUnavailable):
+                log.exception("not delivered", extra={"outbox": item.id, "kind": item.kind})
+            pause = timedelta(seconds=min(300, 2**item.attempts))
+            await self.database.run(outbox.retry, item.id, item.attempts, now + pause, type(error).__name__)
+        else:
+            await self.database.run(outbox.done, item.id, item.attempts, now)
+
+    async def _send_sms(self, item: Item, opened: dict[str, Any]) -> None:
+        await self.sms.send(opened["phone"], opened["text"], item.key)

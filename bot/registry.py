@@ -1,0 +1,100 @@
+"""The counter's registry over the real registration authority: what `handlers.enroll` asks for."""
+
+import logging
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Final
+
+from cryptography import x509
+
+from bot.storage.certificates import Certificates
+from bot.storage.pages import Links
+from ca.authority import CertificateAuthority, Enrollment
+from ca.errors import CaError, RequestRefused
+from ca.names import folder_name
+from ca.ports import Record, Serial, SubscriberId
+from ca.registration import RegistrationAuthority
+from handlers.bank import BankCustomer
+from handlers.enroll import Denied, Issued
+from handlers.message import CustomerId
+
+log = logging.getLogger(__name__)
+
+DAY: Final = timedelta(days=1)
+
+
+class Registry:
+    """Implements `handlers.enroll.Registry`."""
+
+    def __init__(
+        self,
+        registration: RegistrationAuthority,
+        certificates: Certificates,
+        links: Links,
+        certificates_per_day: int,
+    ) -> None:
+        self.registration, self.certificates, self.links = registration, certificates, links
+        self.certificates_per_day = certificates_per_day
+
+    @property
+    def authority(self) -> CertificateAuthority:
+        return self.registration.authority
+
+    async def active_until(self, number: str, profile: str, now: datetime) -> datetime | None:
+        active = await self.certificates.active(SubscriberId(number))
+        return next((r.plan.not_after for r in active if r.plan.profile == profile and r.plan.not_after > now), None)
+
+    async def issued_for(self, request_id: str) -> bool:
+        return await self.certificates.by_request(request_id) is not None
+
+    async def enroll(
+        self,
+        request_id: str,
+        customer: BankCustomer,
+        profile: str,
+        csr: bytes,
+        r: bytes,
+        evidence: Mapping[str, str],
+        now: datetime,
+    ) -> Issued:
+        if not await self.issued_for(request_id):
+            today = await self.links.issued_today(customer.number, now - DAY)
+            if today >= self.certificates_per_day:
+                raise Denied("too_many_today")
+        try:
+            record = await self.registration.enroll(
+                Enrollment(
+                    request_id=request_id,
+                    subscriber=SubscriberId(customer.number),
+                    profile=profile,
+                    name=customer.name,
+                    english_name=customer.english_name,
+                    idn=customer.number,
+                    csr=csr,
+                    r=r,
+                    evidence=evidence,
+                ),
+                now,
+            )
+        except RequestRefused as refused:
+            log.info("refused: %s", refused, extra={"code": refused.code})
+            raise Denied(refused.code) from refused
+        except CaError as error:
+            log.exception("the certification authority failed")
+            raise Denied("not_ready") from error
+        return self._issued(record)
+
+    def _issued(self, record: Record) -> Issued:
+        assert record.der is not None
+        issuer = self.authority.issuer(record.plan.issuer)
+        return Issued(
+            serial=f"{record.plan.serial:040x}",
+            not_after=record.plan.not_after,
+            certificate=record.der,
+            chain=(issuer.der, issuer.root_der),
+            folder=folder_name(x509.load_der_x509_certificate(record.der).subject),
+        )
+
+    async def withdraw_unkept(self, number: str, profile: str, customer: CustomerId, now: datetime) -> None:
+        for serial in await self.links.unkept(number, profile, customer, now):
+            await self.registration.revoke(Serial(serial), "superseded", now)
