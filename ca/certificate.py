@@ -61,7 +61,7 @@ def subscriber(contents: Contents, profile: Profile, issuer: Issuer) -> bytes:
         .add_extension(authority_key_identifier(issuer.certificate), critical=False)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(contents.public_key), critical=False)
         .add_extension(_KEY_USAGE, critical=True)
-        .add_extension(policies(profile.policy, profile.places.cps, profile.notice), critical=profile.critical_policies)
+        .add_extension(_policies(profile), critical=profile.npki_policies)
         .add_extension(_identity(contents), critical=False)
     )
     for extension in _pointers(profile.places, issuer.name):
@@ -88,16 +88,14 @@ def authority_key_identifier(issuer: x509.Certificate) -> x509.AuthorityKeyIdent
 
 
 @cache
-def policies(policy: str, cps: str, notice: str) -> x509.UnrecognizedExtension:
-    """certificatePolicies with notice and CPS. RFC 5280 §4.2.1.4
-
-    By hand, because readers of NPKI certificates expect the notice as BMPString and the library writes UTF8String.
-    """
+def _policies(profile: Profile) -> x509.UnrecognizedExtension:
+    """certificatePolicies with notice and CPS, RFC 5280 §4.2.1.4: by hand, because the library writes no BMPString."""
+    notice = (der.bmp_string if profile.npki_policies else der.utf8_string)(profile.notice)
     qualifiers = (
-        der.sequence(der.oid(NOTICE_QUALIFIER), der.sequence(der.bmp_string(notice))),
-        der.sequence(der.oid(CPS_QUALIFIER), der.ia5_string(cps)),
+        der.sequence(der.oid(NOTICE_QUALIFIER), der.sequence(notice)),
+        der.sequence(der.oid(CPS_QUALIFIER), der.ia5_string(profile.places.cps)),
     )
-    value = der.sequence(der.sequence(der.oid(policy), der.sequence(*qualifiers)))
+    value = der.sequence(der.sequence(der.oid(profile.policy), der.sequence(*qualifiers)))
     return x509.UnrecognizedExtension(ExtensionOID.CERTIFICATE_POLICIES, value)
 
 

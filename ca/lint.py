@@ -53,7 +53,7 @@ def _findings(certificate: x509.Certificate, tbs: bytes, profile: Profile, issue
     yield from _key(certificate, profile)
     extensions = certificate.extensions
     found = {e.oid: e.critical for e in extensions}
-    expected = _EXTENSIONS | {ExtensionOID.CERTIFICATE_POLICIES: profile.critical_policies}
+    expected = _EXTENSIONS | {ExtensionOID.CERTIFICATE_POLICIES: profile.npki_policies}
     if found != expected:
         changed = sorted({oid.dotted_string for oid, _ in found.items() ^ expected.items()})
         yield f"§4.2: extensions are not exactly the profile's: {', '.join(changed)}"

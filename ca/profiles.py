@@ -27,7 +27,7 @@ _OID = re.compile(r"(?:[01]\.(?:[0-9]|[1-3][0-9])|2\.(?:0|[1-9][0-9]*))(?:\.(?:0
 _FIELDS: Final[dict[str, type]] = {
     "use": str,
     "policy": str,
-    "critical_policies": bool,
+    "npki_policies": bool,
     "keys": list,
     "days": int,
     "notice": str,
@@ -62,8 +62,9 @@ class Profile:
     name: str
     placement: Placement
     policy: str
-    critical_policies: bool
-    """NPKI certificates mark certificatePolicies critical; path validation in Java and `cryptography` refuses that."""
+    npki_policies: bool
+    """certificatePolicies exactly as NPKI has them: critical, the notice a BMPString. Off, they are as RFC 5280 wants
+    them; path validation in Java and `cryptography` refuses the critical one, pkilint the BMPString."""
     keys: tuple[str, ...]
     """Kinds of subscriber keys, of `KEY_KINDS`; the first is the recommended one."""
     days: int
@@ -105,7 +106,7 @@ def parse(
             name=name,
             placement=placement,
             policy=_policy(name, fields["policy"]),
-            critical_policies=fields["critical_policies"],
+            npki_policies=fields["npki_policies"],
             keys=_keys(name, fields["keys"]),
             days=_days(name, fields["days"]),
             notice=_notice(name, fields["notice"]),
