@@ -49,6 +49,13 @@ class Identity:
 
 def read_identify_data(data: bytes) -> Identity:
     """Real name and VID of an IdentifyData; a VID by another hash than SHA-256 is left out. Raises `der.DerError`."""
+    try:
+        return _read(data)
+    except (IndexError, UnicodeDecodeError, ValueError) as error:
+        raise der.DerError("not an IdentifyData") from error
+
+
+def _read(data: bytes) -> Identity:
     name, *rest = der.read(data).expect(der.SEQUENCE).children()
     value = None
     for user in rest[0].children() if rest else ():
