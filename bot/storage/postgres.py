@@ -25,7 +25,7 @@ import psycopg
 from psycopg import errors
 from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
-from psycopg_pool import ConnectionPool
+from psycopg_pool import ConnectionPool, PoolTimeout
 
 from bot.storage.database import (
     DEADLINE,
@@ -212,6 +212,8 @@ class PostgresDatabase:
                 return self._once(call, call.begin if tries == 1 else call.again)
             except Withdrawn:
                 raise DatabaseSlow("PostgreSQL was too slow or too busy; nothing was stored") from None
+            except PoolTimeout as error:
+                raise DatabaseSlow("PostgreSQL is busy or cannot be reached; nothing was stored") from error
             except Lost:
                 pass  # connections in the pool may be long dead (the server was restarted): take the next one
             except (errors.SerializationFailure, errors.DeadlockDetected):
