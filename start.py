@@ -102,11 +102,13 @@ def set_up(purpose):
     if is_set_up(purpose):
         return
     try:
-        turn = os.open(ROOT, os.O_RDONLY)  # one set-up at a time in this tree
-        fcntl.flock(turn, fcntl.LOCK_EX)
-        if not is_set_up(purpose):
-            build(purpose)
-        os.close(turn)
+        turn = os.open(ROOT, os.O_RDONLY)
+        try:
+            fcntl.flock(turn, fcntl.LOCK_EX)  # one set-up at a time in this tree
+            if not is_set_up(purpose):
+                build(purpose)
+        finally:
+            os.close(turn)
     except PermissionError as error:
         raise SetUpError("not_writable", folder=ROOT) from error
     except OSError as error:
@@ -154,7 +156,8 @@ def check_space(needed):
 def make_environment():
     if PYTHON.exists():
         return
-    if uv := shutil.which("uv"):
+    uv = shutil.which("uv")
+    if uv:
         command([uv, "venv", "--quiet", "--seed", "--python", sys.executable, str(VENV)])
         return
     if importlib.util.find_spec("ensurepip") is None:  # Debian ships it apart
