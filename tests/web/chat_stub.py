@@ -6,6 +6,7 @@ It answers by script, not by understanding: the page is what is tested against i
 import asyncio
 import contextlib
 import json
+import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +24,9 @@ from handlers.texts import load_texts
 
 WEB = Path(__file__).parents[2] / "bot" / "web"
 CSRF = "stub-csrf"
-POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'"
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'"
+)
 
 Message = dict[str, Any]
 
@@ -46,9 +49,10 @@ class ChatStub:
     asked_after: list[int] = field(default_factory=list)
     fail_with: list[int] = field(default_factory=list)
     """Status codes for the next posts; 0 answers only after having acted, with the connection cut."""
+    kept_as: dict[str, str] = field(default_factory=dict)
+    """How the history keeps what was typed: masked."""
     hold: asyncio.Event | None = None
     """While set and not fired, turns take their time."""
-    echo_in_post: bool = True
     desk: dict[str, Any] = field(default_factory=dict)
     demo_calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
@@ -93,7 +97,7 @@ class ChatStub:
             if body.get("choice") in ("lang:en", "lang:ko"):
                 self.locale = body["choice"].partition(":")[2]
             text = body.get("label") or body.get("text")
-            await self.put(message(text, id=body["id"]) | {"from": "customer"})
+            await self.put(message(self.kept_as.get(text, text), id=body["id"]) | {"from": "customer"})
             if self.hold is not None:
                 await self.hold.wait()
             said = body.get("choice") or body["text"]
@@ -101,7 +105,7 @@ class ChatStub:
         if fault == 0:
             return Response(status_code=502)
         first = next(i for i, one in enumerate(self.messages) if one.get("id") == body["id"])
-        return JSONResponse({"messages": self.messages[first:] if self.echo_in_post else []})
+        return JSONResponse({"messages": self.messages[first:]})
 
     async def events(self, request: Request) -> Response:
         after = int(request.query_params["after"])
@@ -154,14 +158,13 @@ class ChatStub:
     async def serving(self, port: int = 0) -> AsyncIterator[int]:
         """Serve on loopback; gives the port. May be entered again later with the same port: a restart."""
         self.closing = False
-        config = uvicorn.Config(self.app(), port=port, log_level="error", lifespan="off", ws="none")
+        listening = socket.create_server(("127.0.0.1", port))
+        config = uvicorn.Config(self.app(), log_level="error", lifespan="off", ws="none")
         server = uvicorn.Server(config)
         server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign]
-        task = asyncio.create_task(server.serve())
-        while not server.started:
-            await asyncio.sleep(0.01)
+        task = asyncio.create_task(server.serve(sockets=[listening]))
         try:
-            yield server.servers[0].sockets[0].getsockname()[1]
+            yield listening.getsockname()[1]
         finally:
             self.closing = True
             server.should_exit = server.force_exit = True

@@ -36,7 +36,8 @@ const outgoing = new Outgoing({
   onFailed(saying, failure) {
     thread.mark(saying.id, "failed");
     view.show(thread);
-    if (failure === "stale") banner(words("banner.stale"), words("banner.reload"), () => location.reload());
+    if (!thread.waiting.has(saying.id)) unsent.delete(saying.id); // its copy is here already: it did arrive
+    else if (failure === "stale") banner(words("banner.stale"), words("banner.reload"), () => location.reload());
     else if (failure === "refused") banner(words("banner.refused"));
     else banner(words("waiting.sent_again"));
   },

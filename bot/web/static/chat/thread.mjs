@@ -25,6 +25,8 @@ export class Thread {
     this.said = new Map();
     /** @type {Map<string, Waiting>} */
     this.waiting = new Map();
+    /** Ids whose answer is still to come; the server's copy of the words alone is no answer. @type {Set<string>} */
+    this.running = new Set();
   }
 
   /** @param {Message[]} messages @returns {Message[]} those not seen before */
@@ -39,6 +41,7 @@ export class Thread {
 
   /** @param {string} id @param {string} text @param {string} at */
   hold(id, text, at) {
+    this.running.add(id);
     this.waiting.set(id, { id, from: "customer", text, at, state: "sending" });
   }
 
@@ -46,15 +49,18 @@ export class Thread {
   mark(id, state) {
     const held = this.waiting.get(id);
     if (held) held.state = state;
+    if (state === "sending") this.running.add(id);
+    else this.running.delete(id);
   }
 
   /** The server has it: its own copy is here, or comes by the event stream. @param {string} id */
   release(id) {
+    this.running.delete(id);
     this.waiting.delete(id);
   }
 
   get busy() {
-    return [...this.waiting.values()].some((held) => held.state === "sending");
+    return this.running.size > 0;
   }
 
   /** @returns {Entry[]} */
