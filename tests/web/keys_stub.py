@@ -1,6 +1,6 @@
 """A small server that speaks the wire contract of the key pages (docs/architecture.md, "Pages"), with a toy CA.
 
-It stands for the bank: it knows one security card, answers the same key with the same certificate, and can lose answers.
+It stands for the bank: it knows one security card, answers the same key with the same certificate, can lose answers.
 """
 
 import asyncio
@@ -71,6 +71,11 @@ class ToyCa:
                 [x509.NameAttribute(NameOID.COUNTRY_NAME, "KR"), x509.NameAttribute(NameOID.COMMON_NAME, text)]
             )
 
+        usage = dict.fromkeys(
+            ("content_commitment", "key_encipherment", "data_encipherment", "key_agreement")
+            + ("encipher_only", "decipher_only"),
+            False,
+        )
         return (
             x509.CertificateBuilder()
             .subject_name(name(subject))
@@ -80,10 +85,11 @@ class ToyCa:
             .not_valid_before(NOW - timedelta(hours=1))
             .not_valid_after(NOW + timedelta(days=365))
             .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
-            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
             .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False
+                x509.KeyUsage(digital_signature=not ca, key_cert_sign=ca, crl_sign=ca, **usage), critical=True
             )
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)
             .sign(signer, hashes.SHA256())
         )
 
@@ -253,7 +259,7 @@ class KeysStub:
         server = uvicorn.Server(config)
         server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign]
         task = asyncio.create_task(server.serve())
-        while not server.started:
+        while not server.started:  # noqa: ASYNC110 — uvicorn has no event for it
             await asyncio.sleep(0.01)
         try:
             port = server.servers[0].sockets[0].getsockname()[1]

@@ -70,10 +70,9 @@ export function bindShowButtons() {
   for (const button of document.querySelectorAll("[data-show]")) {
     const inputs = button.closest("form").querySelectorAll('input[type="password"]');
     button.addEventListener("click", () => {
-      const shown = button.getAttribute("aria-pressed") !== "true";
-      button.setAttribute("aria-pressed", String(shown));
-      button.textContent = words(shown ? "password.hide" : "password.show");
-      for (const input of inputs) input.type = shown ? "text" : "password";
+      const show = inputs[0].type === "password";
+      find("[data-word]", button).textContent = words(show ? "password.hide" : "password.show");
+      for (const input of inputs) input.type = show ? "text" : "password";
     });
   }
 }
@@ -87,11 +86,13 @@ export function showErrors(view, summary, errors = {}) {
     const text = errors[input.id];
     const place = document.getElementById(`${input.id}-error`);
     if (!place) continue;
-    place.textContent = text ?? "";
-    place.hidden = !text;
-    input.toggleAttribute("aria-invalid", Boolean(text));
-    if (text) input.setAttribute("aria-errormessage", place.id);
-    else input.removeAttribute("aria-errormessage");
+    const said = text === summary ? "" : text; // not twice on one screen
+    place.textContent = said ?? "";
+    place.hidden = !said;
+    for (const [name, value] of [["aria-invalid", "true"], ["aria-errormessage", place.id]]) {
+      if (text) input.setAttribute(name, value);
+      else input.removeAttribute(name);
+    }
   }
   const box = find(".problem", view);
   box.hidden = !summary;

@@ -51,10 +51,11 @@ async function fetchCertificate(key, factor, view) {
     const chain = issued.chain.map(fromBase64);
     const parameters = { certificate: fromBase64(issued.certificate), chain, name: issued.folder.ca };
     const files = await workshop.ask("finish", parameters);
-    const document = offerFiles({ files, issued, workshop }, () => {
+    const copy = offerFiles({ files, issued, workshop }, () => {
       unsaved = false;
+      find("#finish").className = "primary";
     });
-    find("#finish").onclick = () => finish(document);
+    find("#finish").onclick = () => finish(copy);
   } catch (error) {
     if (error instanceof Unreachable) {
       stuck(words("problem.title"), words("problem.network"), () => fetchCertificate(key, factor, view));
@@ -121,7 +122,8 @@ async function resume(event) {
   }
 }
 
-async function finish(document) {
+/** @param {{filename: string, bytes: Uint8Array}} copy what the chat may have */
+async function finish(copy) {
   const view = find('[data-view="files"]');
   const toChat = find("#to-chat").checked;
   if (unsaved && !toChat) {
@@ -132,7 +134,7 @@ async function finish(document) {
   const button = find("#finish");
   button.disabled = true;
   try {
-    const sent = toChat ? { filename: document.filename, bytes: toBase64(document.bytes) } : null;
+    const sent = toChat ? { filename: copy.filename, bytes: toBase64(copy.bytes) } : null;
     await post(`${here}/done`, { document: sent });
     unsaved = false;
     pending.forget();

@@ -3,7 +3,11 @@
 import { element, find, moment, page, show, words } from "../page.mjs";
 import { canPickFolder, download, saveToFolder, zipOf } from "./saving.mjs";
 
-const onMac = () => /Mac/.test(navigator.platform);
+/** Where programs look for the NPKI folder differs by system; "folder" needs no further words. */
+function system() {
+  if (/Win/.test(navigator.platform)) return "windows";
+  return /Mac/.test(navigator.platform) ? "mac" : "folder";
+}
 
 /** Ways in the order they are offered; the first is the main one, the first two are seen at once. */
 function order() {
@@ -13,7 +17,7 @@ function order() {
 
 function hint(way) {
   if (way !== "folder") return words(`files.${way}_hint`);
-  return words(page.place === "this_pc" && onMac() ? "files.folder_mac" : `files.folder_${page.place}`);
+  return words(`files.folder_${page.place === "this_pc" ? system() : page.place}`);
 }
 
 /**
