@@ -148,6 +148,11 @@ class PostgresDatabase:
     @classmethod
     async def open(cls, url: str, connections: int = 8) -> Self:
         """`connections` at most; a connection is made when it is needed."""
+        try:
+            # The pool would keep trying for a while, and keep the reason to itself.
+            await asyncio.to_thread(_reach, url)
+        except psycopg.Error as error:
+            raise DatabaseUnavailable(f"PostgreSQL cannot be reached: {error}") from error
         pool = ConnectionPool(
             url,
             connection_class=Connection,
@@ -167,11 +172,7 @@ class PostgresDatabase:
             reconnect_timeout=DEADLINE,  # then the next caller tries anew: back in seconds after an outage
             open=False,
         )
-        try:
-            await asyncio.to_thread(pool.open, wait=True, timeout=DEADLINE)
-        except psycopg.Error as error:
-            await asyncio.to_thread(pool.close)
-            raise DatabaseUnavailable(f"PostgreSQL cannot be reached: {error}") from error
+        pool.open()
         return cls(pool, connections)
 
     async def run(self, fn: Callable[[Tx, *Args], T], *args: *Args, deadline: float = DEADLINE) -> T:
@@ -262,6 +263,10 @@ def _translated(error: psycopg.Error, *, committing: bool) -> DatabaseError:
     if isinstance(error, errors.DataCorrupted | errors.IndexCorrupted):
         return DatabaseCorrupt(f"PostgreSQL: {error}")
     return DatabaseError(f"PostgreSQL: {error}")
+
+
+def _reach(url: str) -> None:
+    psycopg.connect(url, connect_timeout=int(DEADLINE)).close()
 
 
 def _shut(connection: Connection) -> None:

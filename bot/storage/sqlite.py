@@ -117,6 +117,17 @@ class Lane(aiosqlite.Connection):
         self._driver: asyncio.Task[None] | None = None
         self._closing = False
 
+    async def begin(self) -> None:
+        try:
+            await self
+        except BaseException as error:
+            await asyncio.to_thread(self._thread.join)  # aiosqlite only asks it to stop
+            if isinstance(error, sqlite3.Error):
+                raise translated(error) from error
+            if isinstance(error, OSError):
+                raise DatabaseUnavailable(f"the SQLite file cannot be opened: {error}") from error
+            raise
+
     async def submit(self, work: Callable[[SqliteTx], T], deadline: float | None) -> T:
         if self._closing:
             raise DatabaseUnavailable("the database is closed")
@@ -166,11 +177,15 @@ def commit_together(tx: SqliteTx, group: Sequence[Request]) -> list[Outcome]:
         for request in group:
             connection.execute("SAVEPOINT request")
             outcome = Outcome() if request.decided.locked() else request.perform(tx)
+            if not connection.in_transaction:  # disk full, I/O error: SQLite has undone the whole group
+                return _undone(
+                    connection, group, DatabaseUnavailable(f"a request of this group failed: {outcome.error}")
+                )
             if outcome.error is not None or not request.keep():
                 connection.execute("ROLLBACK TO request")
             connection.execute("RELEASE request")
             outcomes.append(outcome)
-    except sqlite3.Error as error:  # busy; or full or an I/O error, where SQLite itself has undone everything
+    except sqlite3.Error as error:
         return _undone(connection, group, translated(error))
     try:
         connection.execute("COMMIT")
@@ -222,15 +237,12 @@ class SqliteDatabase:
     async def open(cls, path: Path) -> Self:
         writer = Lane(partial(_connect_writer, path), commit_together)
         reader = Lane(partial(_connect_reader, path), read_together)
+        await writer.begin()
         try:
-            await writer
-        except sqlite3.Error as error:
-            raise translated(error) from error
-        try:
-            await reader
-        except sqlite3.Error as error:
+            await reader.begin()
+        except BaseException:
             await writer.finish()
-            raise translated(error) from error
+            raise
         return cls(writer, reader)
 
     async def run(self, fn: Callable[[Tx, *Args], T], *args: *Args, deadline: float = DEADLINE) -> T:
