@@ -198,6 +198,8 @@ async def test_what_cannot_be_sent_is_kept_and_sent_by_hand(opened: Opened, stub
     await page.get_by_role("textbox").fill("상담원")
     await page.get_by_role("textbox").press("Enter")
     again = page.get_by_role("button", name="다시 보내기")
+    await expect(again).to_be_visible()
+    await expect(page.locator("#banner")).to_be_empty()  # it does not go out by itself: the stream never broke
     await again.click()
     await expect(page.locator(".bot")).to_have_count(2)
     await expect(again).to_be_hidden()
@@ -224,13 +226,23 @@ async def test_a_restart_of_the_server_loses_and_doubles_nothing(context: Browse
         await expect(page.locator(".message")).to_have_count(1)
     await expect(page.locator("#banner")).to_contain_text("연결이 끊겼어요")
     await stub.put(message("만료까지 30일 남았어요."))
+    await page.get_by_role("textbox").fill("여보세요")
+    await page.get_by_role("textbox").press("Enter")
+    await expect(page.get_by_role("button", name="다시 보내기")).to_be_visible()
     async with stub.serving(port):
-        await expect(page.locator(".message")).to_have_count(2)
+        await expect(page.locator(".message")).to_have_count(4)
         await expect(page.locator("#banner")).to_be_empty()
         await stub.put(message("만료까지 14일 남았어요."))
-        await expect(page.locator(".message")).to_have_count(3)
+        await expect(page.locator(".message")).to_have_count(5)
+    assert stub.heard[0]["text"] == "여보세요", "what was said meanwhile went out by itself"
     assert stub.asked_after[-1] == 1, "asks only for what is new"
-    assert await bubbles(page) == ["안녕하세요!", "만료까지 30일 남았어요.", "만료까지 14일 남았어요."]
+    assert await bubbles(page) == [
+        "안녕하세요!",
+        "만료까지 30일 남았어요.",
+        "여보세요",
+        "여보세요: 알겠어요.",
+        "만료까지 14일 남았어요.",
+    ]
 
 
 async def test_a_notice_between_stream_and_answer_is_not_lost(opened: Opened) -> None:

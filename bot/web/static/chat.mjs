@@ -39,16 +39,18 @@ const outgoing = new Outgoing({
     if (!thread.waiting.has(saying.id)) unsent.delete(saying.id); // its copy is here already: it did arrive
     else if (failure === "stale") banner(words("banner.stale"), words("banner.reload"), () => location.reload());
     else if (failure === "refused") banner(words("banner.refused"));
-    else banner(words("waiting.sent_again"));
+    else if (!connected) banner(words("waiting.sent_again"));
   },
 });
 
+let connected = true;
 const events = new Events({
   url: "/chat/events",
   onMessage(message) {
     if (thread.take([message]).length) view.show(thread);
   },
-  onState(connected) {
+  onState(now) {
+    connected = now;
     banner(connected ? "" : words("banner.offline"));
     if (connected) for (const id of unsent.keys()) again(id);
   },
