@@ -34,7 +34,7 @@ def test_defaults_are_fit_for_the_demo() -> None:
 
 def test_command_line_over_environment_over_file_over_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     env_file = tmp_path / ".env"
-    env_file.write_text("\ufeffCERTTALK_PORT=1001\nCERTTALK_TRIES=4\nCERTTALK_BANK_OU=FILE\n", "utf-8")
+    env_file.write_text("\ufeffCERTTALK_BANK_OU=FILE\nCERTTALK_PORT=1001\nCERTTALK_TRIES=4\n", "utf-8")
     monkeypatch.setenv("CERTTALK_PORT", "1002")
     monkeypatch.setenv("CERTTALK_TRIES", "3")
     settings = load_settings(env_file, port=1003, host=None)
