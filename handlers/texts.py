@@ -5,7 +5,7 @@ is data and never runs. A missing key, or a missing placeholder, is an error and
 """
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime, timedelta, timezone
 from functools import cache
 from importlib.resources import files
@@ -23,7 +23,7 @@ GLOBALS: Final = frozenset({"bank"})
 """Names every template may use: `bank.name`, `bank.phone` … from the `[bank]` table."""
 
 
-class MissingText(LookupError):  # noqa: N818
+class MissingText(LookupError):
     """A key the catalogue has not, or a placeholder the caller did not give. Names key and locale."""
 
 
@@ -62,6 +62,10 @@ class Texts:
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._catalogue)
+
+    def items(self) -> Iterable[tuple[str, str]]:
+        """Keys with their templates as written, for checks over the whole catalogue."""
+        return self._catalogue.items()
 
     def section(self, prefix: str) -> dict[str, str]:
         """Every sentence below `prefix`, keys relative to it, for a page's own script.

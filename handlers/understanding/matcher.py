@@ -15,7 +15,7 @@ from importlib.resources import files
 from typing import Any, Final, Literal
 
 from handlers.understanding.keyboard import as_korean
-from handlers.understanding.reading import Lang, Reader, language, tidy
+from handlers.understanding.reading import HEAD, Lang, Reader, language, tidy
 
 OUT_OF_SCOPE: Final = "oos"
 NEAREST_SHARE: Final = 0.3
@@ -24,10 +24,14 @@ NEAREST: Final = (0.6 + 0.4 / 3, 0.4 / 3, 0.4 / 3)
 """Weights of a label's first, second and third nearest example."""
 COMMON: Final = 0.3
 """Runs in more than this share of the examples tell nothing apart and would cost most of the time."""
-IN_SCOPE: Final = 0.05
-"""How far ahead of "out of scope" the best label must be. Set by cross-validation over the examples."""
-SURE: Final = 0.06
-"""How far ahead of the second label the best must be to be answered without asking back."""
+IN_SCOPE: Final = 0.04
+"""How far ahead of "out of scope" the best label must be. The four limits were set by cross-validating the examples."""
+SURELY_OURS: Final = 0.10
+"""How far ahead it must be to be answered without asking back …"""
+SURE: Final = 0.05
+"""… and how far ahead of the second label."""
+FOREIGN: Final = 0.15
+"""What naming another business, and no certificate, takes away from that lead."""
 
 Decision = Literal["answer", "clarify", "reject"]
 
@@ -52,10 +56,14 @@ class Understood:
 
 @dataclass(frozen=True, slots=True)
 class Phrases:
-    """One language's teaching: examples by label (`oos` among them) and words that mean the same."""
+    """One language's teaching: examples by label (`oos` among them), and words that say something by themselves."""
 
     examples: Mapping[str, Sequence[str]]
     same: Mapping[str, Sequence[str]]
+    """Words that mean the same, by the one the examples use."""
+    ours: Sequence[str] = ()
+    foreign: Sequence[str] = ()
+    """Words of other businesses: they count against a message that has none of `ours`."""
 
 
 class Matcher:
@@ -67,20 +75,23 @@ class Matcher:
     def match(self, text: str) -> Understood:
         tidied = tidy(text)
         lang = language(tidied)
-        scores = self._indexes[lang].scores(tidied)
+        scores, foreign = self._indexes[lang].scores(tidied)
         # The case of a key tells ㄷ from ㄸ, so the keys are read from the text as typed.
-        if lang == "en" and (korean := as_korean(text[:300])):
-            as_typed = self._indexes["ko"].scores(tidy(korean))
-            if max(as_typed.values(), default=0.0) > max(scores.values(), default=0.0):
-                lang, scores = "ko", as_typed
-        return _judge(scores, lang)
+        if lang == "en" and (korean := as_korean(text[:HEAD])):
+            typed, typed_foreign = self._indexes["ko"].scores(tidy(korean))
+            if max(typed.values(), default=0.0) > max(scores.values(), default=0.0):
+                lang, scores, foreign = "ko", typed, typed_foreign
+        return _judge(scores, foreign, lang)
 
 
 class _Index:
     def __init__(self, lang: Lang, phrases: Phrases) -> None:
         self._reader = Reader(lang, phrases.same)
+        self._ours, self._foreign = (
+            [word if lang == "ko" else f" {word} " for word in words] for words in (phrases.ours, phrases.foreign)
+        )
         labelled = [(label, text) for label, texts in phrases.examples.items() for text in texts]
-        counted = [self._reader.features(tidy(text)) for _, text in labelled]
+        counted = [self._reader.features(self._reader.read(tidy(text))) for _, text in labelled]
         total = len(counted)
         seen = Counter(feature for features in counted for feature in features)
         self._weight = {
@@ -93,21 +104,22 @@ class _Index:
         place = {label: number for number, label in enumerate(self._labels)}
         self._owner = [place[label] for label, _ in labelled]
         self._where: dict[str, list[tuple[int, float]]] = {feature: [] for feature in self._weight}
-        sums: list[Counter[str]] = [Counter() for _ in self._labels]
+        sums: list[dict[str, float]] = [{} for _ in self._labels]
         for number, features in enumerate(counted):
             vector = {f: (1 + math.log(n)) * self._weight[f] for f, n in features.items() if f in self._weight}
             length = math.hypot(*vector.values()) or 1.0
             label_sum = sums[self._owner[number]]
             for feature, weight in vector.items():
                 self._where[feature].append((number, weight / length))
-                label_sum[feature] += weight / length  # type: ignore[assignment]  # Counter counts fractions too
+                label_sum[feature] = label_sum.get(feature, 0.0) + weight / length
         self._lengths = [math.hypot(*label_sum.values()) or 1.0 for label_sum in sums]
 
-    def scores(self, tidied: str) -> dict[str, float]:
-        """Every label's likeness (0..1) to the text; nothing for a text without letters or digits."""
-        features = self._reader.features(tidied)
+    def scores(self, tidied: str) -> tuple[dict[str, float], bool]:
+        """Every label's likeness (0..1) to the text, none if it has no letters; and whether it names other business."""
+        read = self._reader.read(tidied)
+        features = self._reader.features(read)
         if not features:
-            return {}
+            return {}, False
         likeness = [0.0] * len(self._owner)
         squared = 0.0
         for feature, times in features.items():
@@ -125,20 +137,21 @@ class _Index:
             values.sort(reverse=True)
             nearest = sum(w * v for w, v in zip(NEAREST, values, strict=False))
             scores[label] = (NEAREST_SHARE * nearest + (1 - NEAREST_SHARE) * whole) / length
-        return scores
+        return scores, any(w in read for w in self._foreign) and not any(w in read for w in self._ours)
 
 
-def _judge(scores: Mapping[str, float], lang: Lang) -> Understood:
+def _judge(scores: Mapping[str, float], foreign: bool, lang: Lang) -> Understood:
     ours = sorted(
         ((slug, round(s, 6)) for slug, s in scores.items() if slug != OUT_OF_SCOPE),
         key=lambda pair: (-pair[1], pair[0]),
     )
     if not ours:
         return Understood((), 0.0, "reject", lang)
-    lead = ours[0][1] - scores.get(OUT_OF_SCOPE, 0.0)
+    lead = ours[0][1] - scores.get(OUT_OF_SCOPE, 0.0) - (FOREIGN if foreign else 0.0)
     decision: Decision = "reject"
     if lead >= IN_SCOPE:
-        decision = "answer" if len(ours) == 1 or ours[0][1] - ours[1][1] >= SURE else "clarify"
+        clear = len(ours) == 1 or ours[0][1] - ours[1][1] >= SURE
+        decision = "answer" if clear and lead >= SURELY_OURS else "clarify"
     return Understood(tuple(ours[:10]), round(min(1.0, max(0.0, 0.5 + lead)), 4), decision, lang)
 
 
@@ -155,6 +168,7 @@ def spoken(lang: Lang) -> dict[str, Any]:
 
 
 def _phrases(tables: Mapping[str, Any]) -> Phrases:
-    foreign = tables["oos"]
-    combined = [act.replace("{}", thing) for thing in foreign["things"] for act in foreign["acts"]]
-    return Phrases({**tables["examples"], OUT_OF_SCOPE: [*foreign["examples"], *combined]}, tables["same"])
+    other, foreign = tables["oos"], tables["foreign"]
+    combined = [act.replace("{}", thing) for thing in other["things"] for act in other["acts"]]
+    examples = {**tables["examples"], OUT_OF_SCOPE: [*other["examples"], *combined]}
+    return Phrases(examples, tables["same"], foreign["ours"], foreign["words"])

@@ -42,28 +42,34 @@ class Reader:
 
     def __init__(self, lang: Lang, same: Mapping[str, Sequence[str]]) -> None:
         self.lang = lang
-        spoken = {w.replace(" ", "") if lang == "ko" else w: to for to, ws in same.items() for w in (*ws, to)}
-        self._same = spoken
+        self._same = {w.replace(" ", "") if lang == "ko" else w: to for to, ws in same.items() for w in (*ws, to)}
         # Longest first, and the canonical word stands for itself: 휴대폰 must not become 휴대휴대폰.
-        self._pattern = re.compile("|".join(map(re.escape, sorted(spoken, key=len, reverse=True))) or r"(?!)")
+        self._pattern = re.compile("|".join(map(re.escape, sorted(self._same, key=len, reverse=True))) or r"(?!)")
 
-    def features(self, tidied: str) -> Counter[str]:
-        """How often each run of characters occurs in a text that `tidy` has seen."""
-        return Counter(self._korean(tidied) if self.lang == "ko" else self._english(tidied))
+    def read(self, tidied: str) -> str:
+        """The text as it is compared: Korean without spaces, English as words with one blank around each."""
+        if self.lang == "ko":
+            return self._pattern.sub(lambda found: self._same[found[0]], _NOT_KOREAN_TEXT.sub("", tidied))
+        return "".join(f" {self._same.get(word, word)}" for word in _ENGLISH_WORD.findall(tidied)) + " "
 
-    def _korean(self, text: str) -> list[str]:
-        squeezed = _NOT_KOREAN_TEXT.sub("", text)
-        squeezed = self._pattern.sub(lambda m: self._same[m[0]], squeezed)
-        letters = f"^{jamo(squeezed)}$"
-        return [
-            *(squeezed[i : i + n] for n in (1, 2, 3) for i in range(len(squeezed) - n + 1)),
-            *("j" + letters[i : i + n] for n in (3, 5) for i in range(len(letters) - n + 1)),
-        ]
+    def features(self, read: str) -> Counter[str]:
+        """How often each run of characters, or of words, occurs in a text that `read` has seen."""
+        if not read.strip():
+            return Counter()
+        return Counter(_korean(read) if self.lang == "ko" else _english(read.split()))
 
-    def _english(self, text: str) -> list[str]:
-        words = [self._same.get(w, w) for w in _ENGLISH_WORD.findall(text)]
-        return [
-            *("w" + w for w in words),
-            *(f"b{a} {b}" for a, b in zip(["^", *words], [*words, "$"], strict=True)),
-            *(p[i : i + n] for w in words for p in [f"^{w}$"] for n in (3, 4) for i in range(len(p) - n + 1)),
-        ]
+
+def _korean(squeezed: str) -> list[str]:
+    letters = f"^{jamo(squeezed)}$"
+    return [
+        *(squeezed[i : i + n] for n in (1, 2, 3) for i in range(len(squeezed) - n + 1)),
+        *("j" + letters[i : i + n] for n in (3, 5) for i in range(len(letters) - n + 1)),
+    ]
+
+
+def _english(words: Sequence[str]) -> list[str]:
+    return [
+        *("w" + w for w in words),
+        *(f"b{a} {b}" for a, b in zip(["^", *words], [*words, "$"], strict=True)),
+        *(p[i : i + n] for w in words for p in [f"^{w}$"] for n in (3, 4) for i in range(len(p) - n + 1)),
+    ]
