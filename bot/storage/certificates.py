@@ -52,7 +52,10 @@ class Exported:
 
 
 class Certificates:
-    """Implements `ca.ports.CertificateStore`. `now` is asked only by `active`."""
+    """Implements `ca.ports.CertificateStore`. `now` is asked only by `active`.
+
+    `announce` is called inside the commit that makes a certificate valid, to queue what is to be told.
+    """
 
     def __init__(
         self,
@@ -60,11 +63,13 @@ class Certificates:
         audit: AuditTrail,
         export_key: bytes,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        announce: Callable[[Tx, Record, datetime], object] = lambda tx, record, at: None,
     ) -> None:
         self._database = database
         self._audit = audit
         self._export_key = export_key
         self._now = now
+        self._announce = announce
 
     async def plan(self, plan: Plan) -> Record:
         return await self._database.run(self._plan, plan)
@@ -151,7 +156,9 @@ class Certificates:
         )
         self._audit.append(tx, at, ACTOR, "issued", _hex(serial), {"certificate_sha256": sha256(der).hexdigest()})
         reminders.schedule(tx, _hex(serial), record.plan.not_after, at)
-        return _known(tx, serial)
+        issued = _known(tx, serial)
+        self._announce(tx, issued, at)
+        return issued
 
     def _fail(self, tx: Tx, serial: Serial, at: datetime, why: str) -> None:
         # RFC 5280 §5.3.1: no better word; the reason `unspecified` is left out of the CRL entry.

@@ -37,16 +37,17 @@ def due_at(not_after: datetime, stage: int) -> datetime:
 
 def schedule(tx: Tx, serial: str, not_after: datetime, now: datetime) -> None:
     """Write the stages of a certificate that are still to come at `now`. Doing it again changes nothing."""
-    for stage in STAGES:
-        if (due := due_at(not_after, stage)) > now:
-            tx.execute(
-                "INSERT INTO reminders (serial, stage, due_at, not_after) VALUES (:serial, :stage, :due_at, :not_after)"
-                " ON CONFLICT (serial, stage) DO NOTHING",
-                serial=serial,
-                stage=stage,
-                due_at=text_of(due),
-                not_after=text_of(not_after),
-            )
+    coming = {stage: due for stage in STAGES if (due := due_at(not_after, stage)) > now}
+    if not coming:
+        return
+    # One statement for all: on PostgreSQL each is a way there and back.
+    values = ", ".join(f"(:serial, {stage}, :due_{index}, :not_after)" for index, stage in enumerate(coming))
+    tx.execute(
+        f"INSERT INTO reminders (serial, stage, due_at, not_after) VALUES {values} ON CONFLICT DO NOTHING",  # noqa: S608
+        serial=serial,
+        not_after=text_of(not_after),
+        **{f"due_{index}": text_of(due) for index, due in enumerate(coming.values())},
+    )
 
 
 def claim_due(tx: Tx, now: datetime, limit: int = 500) -> list[Due]:
