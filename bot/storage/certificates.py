@@ -9,7 +9,7 @@ import hmac
 import json
 import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Final
@@ -63,7 +63,7 @@ class Certificates:
         audit: AuditTrail,
         export_key: bytes,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
-        announce: Callable[[Tx, Record, datetime], object] = lambda tx, record, at: None,
+        announce: Callable[[Tx, Record, datetime], object] = lambda _tx, _record, _at: None,
     ) -> None:
         self._database = database
         self._audit = audit
@@ -156,7 +156,7 @@ class Certificates:
         )
         self._audit.append(tx, at, ACTOR, "issued", _hex(serial), {"certificate_sha256": sha256(der).hexdigest()})
         reminders.schedule(tx, _hex(serial), record.plan.not_after, at)
-        issued = _known(tx, serial)
+        issued = replace(record, status=Status.VALID, der=der, issued_at=at)
         self._announce(tx, issued, at)
         return issued
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import base64
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -54,6 +54,26 @@ async def test_from_plan_to_certificate(store: Certificates, database: Database,
     assert await audit.verify(database) == Verdict(2)
     stages = await database.read(lambda tx: tx.all("SELECT stage FROM reminders ORDER BY due_at"))
     assert [row["stage"] for row in stages] == list(reminders.STAGES)
+
+
+async def test_what_is_to_be_told_is_part_of_the_commit(database: Database, audit: AuditTrail) -> None:
+    told: list[Record] = []
+
+    def announce(tx: Tx, record: Record, at: datetime) -> None:
+        told.append(record)
+        tx.execute("INSERT INTO crl_numbers VALUES ('told', 1)")  # a second time would violate the key
+        if len(told) == 1:
+            raise LookupError("no words")
+
+    store = Certificates(database, audit, export_key=KEY, announce=announce)
+    wanted = plan()
+    await store.plan(wanted)
+    with pytest.raises(LookupError):
+        await store.complete(wanted.serial, der(wanted), AT)
+    assert await store.unfinished() == [Record(wanted, Status.PLANNED)]
+    for _ in range(2):
+        record = await store.complete(wanted.serial, der(wanted), AT)
+    assert told == [record, record]
 
 
 async def test_unknown_ones(store: Certificates) -> None:
