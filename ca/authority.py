@@ -65,17 +65,17 @@ class CertificateAuthority:
         serial = randomness.serial() if serial is None else serial
         key = csr.public_key(wanted.csr, profile.keys)
         common = names.common_name(wanted.name, wanted.english_name, profile.placement.bank_code, serial)
+        subject = names.subject(profile.placement, common)
         not_before, not_after = profile.validity(now)
         contents = certificate.Contents(
             serial=serial,
-            subject=names.subject(profile.placement, common),
-            real_name=names.checked(wanted.name),
-            vid=vid.vid(wanted.idn, wanted.r),
+            subject=subject.der(),
             public_key=key,
             not_before=not_before,
             not_after=not_after,
         )
-        tbs = certificate.subscriber(contents, profile, issuer)
+        real_name, value = names.checked(wanted.name), vid.vid(wanted.idn, wanted.r)
+        tbs = certificate.subscriber(contents, real_name, value, profile, issuer)
         lint.check(tbs, profile, issuer)
         spki = keys.spki(key)
         return Plan(
@@ -85,7 +85,7 @@ class CertificateAuthority:
             issuer=issuer.name,
             subscriber=wanted.subscriber,
             profile=profile.name,
-            subject=contents.subject.rfc4514_string(),
+            subject=str(subject),
             not_before=not_before,
             not_after=not_after,
             public_key_sha256=hashlib.sha256(spki).digest(),
@@ -150,6 +150,6 @@ def _is_planned(linted: x509.Certificate, plan: Plan) -> bool:
         linted.serial_number == plan.serial
         and linted.not_valid_before_utc == plan.not_before
         and linted.not_valid_after_utc == plan.not_after
-        and linted.subject.rfc4514_string() == plan.subject
+        and str(lint.subject_of(plan.tbs)) == plan.subject
         and hashlib.sha256(keys.spki(public_key(linted))).digest() == plan.public_key_sha256
     )

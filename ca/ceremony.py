@@ -11,8 +11,15 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from ca import randomness, signing
-from ca.certificate import authority_key_identifier, crl_pointer, information_access, key_usage, unsigned
-from ca.errors import LintFailed
+from ca.certificate import (
+    Contents,
+    Extension,
+    authority_key_identifier,
+    crl_pointer,
+    information_access,
+    key_usage,
+    tbs,
+)
 from ca.profiles import Places, day_begins
 from ca.signing import PrivateKey, PublicKey
 
@@ -40,14 +47,13 @@ def name(common: str, *, organization: str, country: str = "KR") -> x509.Name:
 
 def make_root(key: PrivateKey, subject: x509.Name, now: datetime) -> x509.Certificate:
     """A self-signed root. It may have one level of CAs below it."""
-    builder = _builder(subject, subject, key.public_key(), now, _years(now, ROOT_YEARS))
     ski = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
-    builder = (
-        builder.add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(ski), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=1), critical=True)
-        .add_extension(key_usage(key_cert_sign=True, crl_sign=True), critical=True)
-    )
-    return _signed(builder, key)
+    extensions: list[Extension] = [
+        (x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(ski), False),
+        (x509.BasicConstraints(ca=True, path_length=1), True),
+        (key_usage(key_cert_sign=True, crl_sign=True), True),
+    ]
+    return _signed(subject, key, subject, key.public_key(), now, _years(now, ROOT_YEARS), extensions)
 
 
 def make_issuing(
@@ -61,16 +67,15 @@ def make_issuing(
     """An issuing CA below `root`: no CAs below it, any policy with a pointer to the CPS."""
     last = min(_years(now, ISSUING_YEARS), root.not_valid_after_utc)
     policy = x509.PolicyInformation(x509.ObjectIdentifier(ANY_POLICY), [places.cps])
-    builder = (
-        _builder(root.subject, subject, key, now, last)
-        .add_extension(authority_key_identifier(root), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(key_usage(key_cert_sign=True, crl_sign=True), critical=True)
-        .add_extension(x509.CertificatePolicies([policy]), critical=False)
-        .add_extension(crl_pointer(places.crl("root")), critical=False)
-        .add_extension(information_access(certificate=places.certificate("root")), critical=False)
-    )
-    return _signed(builder, root_key)
+    extensions: list[Extension] = [
+        (authority_key_identifier(root), False),
+        (x509.BasicConstraints(ca=True, path_length=0), True),
+        (key_usage(key_cert_sign=True, crl_sign=True), True),
+        (x509.CertificatePolicies([policy]), False),
+        (crl_pointer(places.crl("root")), False),
+        (information_access(certificate=places.certificate("root")), False),
+    ]
+    return _signed(root.subject, root_key, subject, key, now, last, extensions)
 
 
 def make_ocsp_signer(
@@ -85,14 +90,14 @@ def make_ocsp_signer(
     organization = str(issuing.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)[0].value)
     country = str(issuing.subject.get_attributes_for_oid(NameOID.COUNTRY_NAME)[0].value)
     last = min(now + timedelta(days=days), issuing.not_valid_after_utc)
-    builder = (
-        _builder(issuing.subject, name("OCSP", organization=organization, country=country), key, now, last)
-        .add_extension(authority_key_identifier(issuing), critical=False)
-        .add_extension(key_usage(digital_signature=True), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.OCSP_SIGNING]), critical=False)
-        .add_extension(x509.OCSPNoCheck(), critical=False)
-    )
-    return _signed(builder, issuing_key)
+    extensions: list[Extension] = [
+        (authority_key_identifier(issuing), False),
+        (key_usage(digital_signature=True), True),
+        (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.OCSP_SIGNING]), False),
+        (x509.OCSPNoCheck(), False),
+    ]
+    subject = name("OCSP", organization=organization, country=country)
+    return _signed(issuing.subject, issuing_key, subject, key, now, last, extensions)
 
 
 def _years(now: datetime, years: int) -> datetime:
@@ -100,25 +105,22 @@ def _years(now: datetime, years: int) -> datetime:
     return now + timedelta(days=years * 365.25)
 
 
-def _builder(
-    issuer: x509.Name, subject: x509.Name, key: PublicKey, now: datetime, last: datetime
-) -> x509.CertificateBuilder:
-    return (
-        x509.CertificateBuilder()
-        .serial_number(randomness.serial())
-        .issuer_name(issuer)
-        .subject_name(subject)
-        .not_valid_before(day_begins(now - _SLOW_CLOCK))
-        .not_valid_after(last.replace(microsecond=0))
-        .public_key(key)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+def _signed(
+    issuer: x509.Name,
+    issuer_key: PrivateKey,
+    subject: x509.Name,
+    key: PublicKey,
+    now: datetime,
+    last: datetime,
+    extensions: list[Extension],
+) -> x509.Certificate:
+    contents = Contents(
+        serial=randomness.serial(),
+        subject=subject.public_bytes(),
+        public_key=key,
+        not_before=day_begins(now - _SLOW_CLOCK),
+        not_after=last.replace(microsecond=0),
     )
-
-
-def _signed(builder: x509.CertificateBuilder, key: PrivateKey) -> x509.Certificate:
-    """Signed as subscribers' certificates are: throw-away first, read back, then the real key."""
-    tbs = unsigned(builder, key.public_key())
-    certificate = x509.load_der_x509_certificate(signing.signed(tbs, key))
-    if certificate.tbs_certificate_bytes != tbs:
-        raise LintFailed(["§4.1.1: the signed certificate differs from the prepared one"])
-    return certificate
+    ski = x509.SubjectKeyIdentifier.from_public_key(key)
+    to_be_signed = tbs(contents, issuer.public_bytes(), issuer_key.public_key(), [(ski, False), *extensions])
+    return x509.load_der_x509_certificate(signing.signed(to_be_signed, issuer_key))

@@ -1,72 +1,73 @@
-"""The bytes that are to be signed: a subscriber's TBSCertificate, made by the library and taken out again.
+"""The bytes that are to be signed: a TBSCertificate, put together from its parts. RFC 5280 §4.1
 
-The library only hands out TBS bytes inside a finished certificate, so each one is first signed with a throw-away
-key of the issuer's kind that protects nothing. What comes out is linted, stored, and only then signed for real.
+Extensions are encoded by the library; the frame around them is eight lines of DER. So no key, not even a
+throw-away one, is near when a certificate is prepared: what comes out is read back by the library under a void
+signature, linted, stored, and only then signed.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtensionOID
 
-from ca import der, vid
+from ca import der, keys, signing, vid
 from ca.issuer import Issuer
 from ca.ports import Serial
 from ca.profiles import Places, Profile
-from ca.signing import PrivateKey, PublicKey
+from ca.signing import PublicKey
 
 CPS_QUALIFIER, NOTICE_QUALIFIER = "1.3.6.1.5.5.7.2.1", "1.3.6.1.5.5.7.2.2"
+
+Extension = tuple[x509.ExtensionType, bool]
+"""A value, and whether it is critical."""
 
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What is this one certificate's own; all else follows from profile and issuer."""
+    """What is one certificate's own. `subject` is a DER Name."""
 
     serial: Serial
-    subject: x509.Name
-    real_name: str
-    vid: bytes
+    subject: bytes
     public_key: PublicKey
     not_before: datetime
     not_after: datetime
 
 
-@cache
-def _throwaway(like: type) -> PrivateKey:
-    if issubclass(like, rsa.RSAPublicKey):
-        return rsa.generate_private_key(65537, 1024)  # noqa: S505 - protects nothing, by design
-    return ec.generate_private_key(ec.SECP256R1())
-
-
-def unsigned(builder: x509.CertificateBuilder, issuer_key: PublicKey) -> bytes:
-    """DER TBSCertificate of `builder`, naming the signature algorithm of `issuer_key`."""
-    like = rsa.RSAPublicKey if isinstance(issuer_key, rsa.RSAPublicKey) else ec.EllipticCurvePublicKey
-    return builder.sign(_throwaway(like), hashes.SHA256()).tbs_certificate_bytes
-
-
-def subscriber(contents: Contents, profile: Profile, issuer: Issuer) -> bytes:
-    """DER TBSCertificate of a subscriber; extensions in the order NPKI certificates have them."""
-    builder = (
-        x509.CertificateBuilder()
-        .serial_number(contents.serial)
-        .issuer_name(issuer.certificate.subject)
-        .subject_name(contents.subject)
-        .not_valid_before(contents.not_before)
-        .not_valid_after(contents.not_after)
-        .public_key(contents.public_key)
-        .add_extension(authority_key_identifier(issuer.certificate), critical=False)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(contents.public_key), critical=False)
-        .add_extension(_KEY_USAGE, critical=True)
-        .add_extension(_policies(profile), critical=profile.npki_policies)
-        .add_extension(_identity(contents), critical=False)
+def tbs(contents: Contents, issuer: bytes, issuer_key: PublicKey, extensions: Iterable[Extension]) -> bytes:
+    """DER TBSCertificate, version 3. `issuer` is the DER Name of who signs with `issuer_key`."""
+    return der.sequence(
+        der.explicit(0, der.integer(2)),
+        der.integer(contents.serial),
+        signing.algorithm(issuer_key),
+        issuer,
+        der.sequence(der.time(contents.not_before), der.time(contents.not_after)),
+        contents.subject,
+        keys.spki(contents.public_key),
+        der.explicit(3, der.sequence(*(_extension(*e) for e in extensions))),
     )
-    for extension in _pointers(profile.places, issuer.name):
-        builder = builder.add_extension(extension, critical=False)
-    return unsigned(builder, issuer.public_key)
+
+
+def _extension(value: x509.ExtensionType, critical: bool) -> bytes:
+    # X.690 §11.5: the default, not critical, is not encoded.
+    flag = der.boolean(True) if critical else b""
+    return der.sequence(der.oid(value.oid.dotted_string), flag, der.octet_string(value.public_bytes()))
+
+
+def subscriber(contents: Contents, real_name: str, value: bytes, profile: Profile, issuer: Issuer) -> bytes:
+    """DER TBSCertificate of a subscriber with `real_name` and VID `value`, in the order of NPKI certificates."""
+    identity = x509.OtherName(x509.ObjectIdentifier(vid.IDENTIFY_DATA), vid.identify_data(real_name, value))
+    extensions = (
+        (authority_key_identifier(issuer.certificate), False),
+        (x509.SubjectKeyIdentifier.from_public_key(contents.public_key), False),
+        (_KEY_USAGE, True),
+        (_policies(profile), profile.npki_policies),
+        (x509.SubjectAlternativeName([identity]), False),
+        *_pointers(profile.places, issuer.name),
+    )
+    return tbs(contents, issuer.subject_der, issuer.public_key, extensions)
 
 
 def key_usage(**set_to_true: bool) -> x509.KeyUsage:
@@ -99,16 +100,11 @@ def _policies(profile: Profile) -> x509.UnrecognizedExtension:
     return x509.UnrecognizedExtension(ExtensionOID.CERTIFICATE_POLICIES, value)
 
 
-def _identity(contents: Contents) -> x509.SubjectAlternativeName:
-    data = vid.identify_data(contents.real_name, contents.vid)
-    return x509.SubjectAlternativeName([x509.OtherName(x509.ObjectIdentifier(vid.IDENTIFY_DATA), data)])
-
-
 @cache
-def _pointers(places: Places, issuer: str) -> tuple[x509.ExtensionType, ...]:
+def _pointers(places: Places, issuer: str) -> tuple[Extension, ...]:
     return (
-        crl_pointer(places.crl(issuer)),
-        information_access(certificate=places.certificate(issuer), ocsp=places.ocsp),
+        (crl_pointer(places.crl(issuer)), False),
+        (information_access(certificate=places.certificate(issuer), ocsp=places.ocsp), False),
     )
 
 

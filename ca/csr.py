@@ -31,7 +31,7 @@ def public_key(der: bytes, allowed: tuple[str, ...]) -> PublicKey:
         if algorithm is None or algorithm.name not in _HASHES:
             raise BadRequest("signed with a hash that proves nothing")
         proven = request.is_signature_valid
-    except (ValueError, UnsupportedAlgorithm, InvalidSignature) as error:
+    except (ValueError, UnsupportedAlgorithm, InvalidSignature, x509.InvalidVersion) as error:
         raise BadRequest("not a readable PKCS#10 request") from error
     if not proven:
         raise BadRequest("the signature does not prove possession of the key")

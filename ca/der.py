@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from functools import cache
 
 INTEGER, BIT_STRING, OCTET_STRING, NULL, OID = 0x02, 0x03, 0x04, 0x05, 0x06
-UTF8_STRING, PRINTABLE_STRING, SEQUENCE, SET = 0x0C, 0x13, 0x30, 0x31
+UTF8_STRING, PRINTABLE_STRING, BMP_STRING, SEQUENCE, SET = 0x0C, 0x13, 0x1E, 0x30, 0x31
 
 
 class DerError(ValueError):
@@ -44,6 +44,11 @@ def explicit(number: int, *parts: bytes) -> bytes:
 def implicit(number: int, content: bytes) -> bytes:
     """Context tag [number], primitive: IMPLICIT over a string type."""
     return tlv(0x80 | number, content)
+
+
+def boolean(value: bool) -> bytes:
+    """X.690 §11.1: TRUE is all ones."""
+    return tlv(0x01, b"\xff" if value else b"\0")
 
 
 def integer(value: int) -> bytes:
@@ -81,7 +86,7 @@ def ia5_string(value: str) -> bytes:
 
 
 def bmp_string(value: str) -> bytes:
-    return tlv(0x1E, value.encode("utf-16-be"))
+    return tlv(BMP_STRING, value.encode("utf-16-be"))
 
 
 def generalized_time(at: datetime) -> bytes:
@@ -125,6 +130,20 @@ class Element:
 
     def integer(self) -> int:
         return int.from_bytes(self.expect(INTEGER).content, "big", signed=True)
+
+
+def read_oid(element: Element) -> str:
+    """The dotted form of an OBJECT IDENTIFIER."""
+    arcs, arc = [], 0
+    for octet in element.expect(OID).content:
+        arc = arc << 7 | octet & 0x7F
+        if octet < 0x80:
+            arcs.append(arc)
+            arc = 0
+    if not arcs:
+        raise DerError("an empty object identifier")
+    first = min(arcs[0] // 40, 2)
+    return ".".join(map(str, (first, arcs[0] - 40 * first, *arcs[1:])))
 
 
 def read(data: bytes, *, trailing: bool = False) -> Element:

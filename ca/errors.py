@@ -23,7 +23,7 @@ class CaError(Exception):
     code = "ca"
 
 
-class RequestRefused(CaError):  # noqa: N818
+class RequestRefused(CaError):
     code = "refused"
 
 
@@ -55,7 +55,7 @@ class NotFound(RequestRefused):
     code = "not_found"
 
 
-class LintFailed(CaError):  # noqa: N818
+class LintFailed(CaError):
     """`findings` are all of them, each a sentence that begins with the clause it breaks."""
 
     code = "lint"

@@ -7,7 +7,7 @@ of the profile, no more. The slow judges (pkilint and others) run in the tests a
 from collections.abc import Iterable
 
 from cryptography import x509
-from cryptography.x509.oid import AuthorityInformationAccessOID, ExtensionOID, NameOID
+from cryptography.x509.oid import AuthorityInformationAccessOID, ExtensionOID
 
 from ca import der, keys, names, signing, vid
 from ca.errors import LintFailed, RequestRefused
@@ -22,13 +22,7 @@ _EXTENSIONS = {
     ExtensionOID.CRL_DISTRIBUTION_POINTS: False,
     ExtensionOID.AUTHORITY_INFORMATION_ACCESS: False,
 }
-_SUBJECT = [
-    NameOID.COUNTRY_NAME,
-    NameOID.ORGANIZATION_NAME,
-    NameOID.ORGANIZATIONAL_UNIT_NAME,
-    NameOID.ORGANIZATIONAL_UNIT_NAME,
-    NameOID.COMMON_NAME,
-]
+_SUBJECT = [names.COUNTRY, names.ORGANIZATION, names.UNIT, names.UNIT, names.COMMON_NAME]
 
 
 def check(tbs: bytes, profile: Profile, issuer: Issuer) -> x509.Certificate:
@@ -37,19 +31,29 @@ def check(tbs: bytes, profile: Profile, issuer: Issuer) -> x509.Certificate:
     try:
         certificate = x509.load_der_x509_certificate(void)
         findings = list(_findings(certificate, tbs, profile, issuer))
-    except (ValueError, x509.ExtensionNotFound, x509.DuplicateExtension) as error:
+    except (ValueError, x509.InvalidVersion, x509.ExtensionNotFound, x509.DuplicateExtension) as error:
         raise LintFailed([f"§4.1: not a certificate: {error}"]) from error
     if findings:
         raise LintFailed(findings)
     return certificate
 
 
+def subject_of(tbs: bytes) -> names.Subject:
+    """The subject inside a DER TBSCertificate."""
+    return names.read_subject(_fields(tbs)[4])
+
+
+def _fields(tbs: bytes) -> list[der.Element]:
+    """Serial number, signature algorithm, issuer, validity, subject."""
+    return [e for e in der.read(tbs).expect(der.SEQUENCE).children() if e.tag != 0xA0][:5]
+
+
 def _findings(certificate: x509.Certificate, tbs: bytes, profile: Profile, issuer: Issuer) -> Iterable[str]:
-    fields = [e for e in der.read(tbs).expect(der.SEQUENCE).children() if e.tag != 0xA0]
-    serial, algorithm, issuer_name, validity, subject = fields[:5]
+    serial, algorithm, issuer_name, validity, encoded = _fields(tbs)
+    subject = names.read_subject(encoded)
     yield from _envelope(certificate, serial, algorithm, issuer_name, issuer)
     yield from _validity(certificate, validity, profile, issuer)
-    yield from _subject(certificate.subject, subject, profile)
+    yield from _subject(subject, encoded, profile)
     yield from _key(certificate, profile)
     extensions = certificate.extensions
     found = {e.oid: e.critical for e in extensions}
@@ -60,7 +64,7 @@ def _findings(certificate: x509.Certificate, tbs: bytes, profile: Profile, issue
         return
     yield from _identifiers_and_usage(certificate, issuer)
     yield from _policies(extensions, profile)
-    yield from _identity(extensions, certificate.subject)
+    yield from _identity(extensions, subject)
     yield from _pointers(extensions, profile, issuer)
 
 
@@ -90,20 +94,20 @@ def _validity(certificate: x509.Certificate, validity: der.Element, profile: Pro
         yield "§6.1.3: not inside the issuer's own validity"
 
 
-def _subject(subject: x509.Name, encoded: der.Element, profile: Profile) -> Iterable[str]:
+def _subject(subject: names.Subject, encoded: der.Element, profile: Profile) -> Iterable[str]:
     placement = profile.placement
     expected = [placement.country, placement.organization, placement.unit, placement.bank_unit]
-    attributes = list(subject)
-    if [a.oid for a in attributes] != _SUBJECT or [a.value for a in attributes[:4]] != expected:
+    kinds, values = [a for a, _ in subject.attributes], [v for _, v in subject.attributes]
+    if kinds != _SUBJECT or values[:4] != expected:
         yield "§4.1.2.6: the subject is not C, O, OU, OU, CN as in the profile"
         return
     tags = [rdn.children()[0].children()[1].tag for rdn in encoded.children()]
     if tags != [der.PRINTABLE_STRING] + [der.UTF8_STRING] * 4:
         yield "§4.1.2.4: countryName is a PrintableString, the rest UTF8String"
-    if any(len(str(a.value)) > names.COMMON_NAME_CHARACTERS for a in attributes):
+    if any(len(value) > names.COMMON_NAME_CHARACTERS for value in values):
         yield "Appendix A.1: an attribute of more than 64 characters"
     try:
-        names.checked(str(attributes[-1].value))
+        names.checked(values[-1])
     except RequestRefused as error:
         yield f"§4.1.2.6: common name: {error}"
 
@@ -142,12 +146,12 @@ def _policies(extensions: x509.Extensions, profile: Profile) -> Iterable[str]:
         yield "§4.2.1.4: not the profile's notice and CPS"
 
 
-def _identity(extensions: x509.Extensions, subject: x509.Name) -> Iterable[str]:
+def _identity(extensions: x509.Extensions, subject: names.Subject) -> Iterable[str]:
     alternatives = list(extensions.get_extension_for_class(x509.SubjectAlternativeName).value)
     match alternatives:
         case [x509.OtherName() as other] if other.type_id.dotted_string == vid.IDENTIFY_DATA:
             identity = vid.read_identify_data(other.value)
-            common = str(subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value)
+            common = subject.attributes[-1][1] if subject.attributes else ""
             if identity.vid is None or len(identity.vid) != 32:
                 yield "NPKI: no VID of 32 octets"
             if not common.startswith(f"{identity.real_name}("):

@@ -10,15 +10,17 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
-from cryptography import x509
-from cryptography.x509.oid import NameOID
-
+from ca import der
 from ca.errors import BadName
 from ca.ports import Serial
 
 COMMON_NAME_CHARACTERS = 64
 """X.520 ub-common-name counts characters (RFC 5280 Appendix A.1), so 64 Hangul syllables are as good as 64 letters."""
 
+COUNTRY, ORGANIZATION, UNIT, COMMON_NAME = "2.5.4.6", "2.5.4.10", "2.5.4.11", "2.5.4.3"
+
+_SHORT = {COUNTRY: "C", ORGANIZATION: "O", UNIT: "OU", COMMON_NAME: "CN"}
+_ESCAPED = re.compile(r'[\x00-\x1f,+"\\<>;=]|^[ #]| $')  # RFC 4514 §2.4
 _NAME = re.compile(r"[0-9A-Za-zÀ-ÖØ-öø-ž가-힣 '.()&-]+")
 _ENGLISH = re.compile(r"[A-Za-z][A-Za-z '.-]*")
 _CODE = re.compile(r"[0-9]{4}")
@@ -79,37 +81,70 @@ def _unique(serial: Serial) -> str:
     return base64.b32hexencode(digest[:10]).decode()[:_SUFFIX_CHARACTERS]
 
 
-def subject(placement: Placement, common: str) -> x509.Name:
-    """C, O, OU (use), OU (bank), CN in this order; C a PrintableString, the rest UTF8String."""
-    return x509.Name(
-        [
-            x509.NameAttribute(NameOID.COUNTRY_NAME, placement.country),
-            x509.NameAttribute(NameOID.ORGANIZATION_NAME, placement.organization),
-            x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, placement.unit),
-            x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, placement.bank_unit),
-            # The library counts 64 octets where X.520 counts 64 characters; `common_name` has counted.
-            x509.NameAttribute(NameOID.COMMON_NAME, common, _validate=False),
-        ]
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Attributes in the order of the certificate, as (OID, value).
+
+    Not the library's `Name`, which counts 64 octets where X.520 counts 64 characters, and warns at every Hangul
+    common name of more than 21 syllables.
+    """
+
+    attributes: tuple[tuple[str, str], ...]
+
+    def der(self) -> bytes:
+        """DER RDNSequence: countryName a PrintableString (RFC 5280 Appendix A.1), the rest UTF8String."""
+        return der.sequence(
+            *(
+                der.set_of(
+                    der.sequence(
+                        der.oid(oid), der.printable_string(value) if oid == COUNTRY else der.utf8_string(value)
+                    )
+                )
+                for oid, value in self.attributes
+            )
+        )
+
+    def __str__(self) -> str:
+        """RFC 4514 text, last attribute first."""
+        return ",".join(
+            f"{_SHORT.get(oid, oid)}={re.sub(_ESCAPED, _escape, value)}" for oid, value in reversed(self.attributes)
+        )
+
+
+def subject(placement: Placement, common: str) -> Subject:
+    """C, O, OU (use), OU (bank), CN in this order."""
+    return Subject(
+        (
+            (COUNTRY, placement.country),
+            (ORGANIZATION, placement.organization),
+            (UNIT, placement.unit),
+            (UNIT, placement.bank_unit),
+            (COMMON_NAME, common),
+        )
     )
 
 
-_SHORT = {
-    NameOID.COUNTRY_NAME: "c",
-    NameOID.ORGANIZATION_NAME: "o",
-    NameOID.ORGANIZATIONAL_UNIT_NAME: "ou",
-    NameOID.COMMON_NAME: "cn",
-}
+def read_subject(encoded: der.Element) -> Subject:
+    """The subject (or issuer) as it stands in a certificate. Raises `der.DerError`."""
+    attributes = []
+    for rdn in encoded.expect(der.SEQUENCE).children():
+        for attribute in rdn.expect(der.SET).children():
+            kind, value = attribute.children()
+            codec = "utf-16-be" if value.tag == der.BMP_STRING else "utf-8"
+            attributes.append((der.read_oid(kind), value.content.decode(codec, "replace")))
+    return Subject(tuple(attributes))
 
 
-def folder_name(name: x509.Name) -> str:
-    """`cn=…,ou=…,ou=…,o=…,c=kr`: the folder under `NPKI/<CA>/USER`.
+def folder_name(text: str) -> str:
+    """`cn=…,ou=…,ou=…,o=…,c=kr`, the folder under `NPKI/<CA>/USER`, of a subject's RFC 4514 text (`Plan.subject`).
 
     Country in lower case whatever the certificate says: that is the folder every reader knows.
     """
-    parts = []
-    for attribute in reversed(list(name)):
-        value = str(attribute.value)
-        if attribute.oid not in _SHORT or re.search(r'[\x00-\x1f/\\:*?"<>|,+=]', value):
-            raise BadName("a name that cannot be a folder on every system")
-        parts.append(f"{_SHORT[attribute.oid]}={value.lower() if attribute.oid == NameOID.COUNTRY_NAME else value}")
-    return ",".join(parts)
+    if re.search(r'[\x00-\x1f/\\:*?"<>|]', text):
+        raise BadName("a name that cannot be a folder on every system")
+    parts = [part.partition("=") for part in text.split(",")]
+    return ",".join(f"{kind.lower()}={value.lower() if kind == 'C' else value}" for kind, _, value in parts)
+
+
+def _escape(found: re.Match[str]) -> str:
+    return "\\" + found[0] if found[0].isprintable() else "".join(f"\\{octet:02x}" for octet in found[0].encode())

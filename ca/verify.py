@@ -13,9 +13,8 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
-from cryptography.x509.oid import NameOID
 
-from ca import signing, vid
+from ca import lint, names, signing, vid
 from ca.errors import BadRequest
 from ca.issuer import Issuer
 from ca.ports import Record, Serial, Status
@@ -90,8 +89,14 @@ def _parse(certificate: bytes) -> x509.Certificate | None:
     try:
         parsed = x509.load_der_x509_certificate(certificate)
         # Reading these now keeps every later question free of surprises.
-        _ = parsed.extensions, parsed.subject, parsed.issuer, parsed.public_key()
-    except (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
+        _ = parsed.extensions, parsed.issuer, parsed.public_key()
+    except (
+        ValueError,
+        UnsupportedAlgorithm,
+        x509.InvalidVersion,
+        x509.DuplicateExtension,
+        x509.UnsupportedGeneralNameType,
+    ):
         return None
     return parsed
 
@@ -185,5 +190,8 @@ def _holder(certificate: x509.Certificate) -> str | None:
     identity = _identify(certificate)
     if identity is not None:
         return identity.real_name
-    common = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    return str(common[0].value) if common else None
+    try:
+        subject = dict(lint.subject_of(certificate.tbs_certificate_bytes).attributes)
+    except ValueError:
+        return None
+    return subject.get(names.COMMON_NAME)

@@ -58,21 +58,20 @@ def make_pki(kind: str, now: datetime = NOW, ocsp_kind: str = ceremony.OCSP_KEY)
     return Pki(root_key, issuer, CertificateAuthority(issuer, known))
 
 
-@cache
+_made = cache(make_pki)
+subscriber_key = cache(keys.generate)
+"""One key of each kind for all tests."""
+
+
 def pki(kind: str = "p-256") -> Pki:
-    return make_pki(kind)
-
-
-@cache
-def subscriber_key(kind: str = "p-256") -> PrivateKey:
-    return keys.generate(kind)
+    return _made(kind)
 
 
 def request(key: PrivateKey | None = None) -> bytes:
     """A DER certification request that claims to be somebody else."""
     claim = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Somebody Else")])
     builder = x509.CertificateSigningRequestBuilder().subject_name(claim)
-    return builder.sign(key or subscriber_key(), hashes.SHA256()).public_bytes(Encoding.DER)
+    return builder.sign(key or subscriber_key("p-256"), hashes.SHA256()).public_bytes(Encoding.DER)
 
 
 def enrollment(**changed: object) -> Enrollment:

@@ -1,0 +1,59 @@
+"""Revocation lists: what is in them, and that their cost is linear."""
+
+import time
+from datetime import timedelta
+
+import pytest
+from cryptography import x509
+
+from ca import crl
+from ca.ports import RevokedEntry, Serial
+from tests.ca.pki import NOW, pki
+
+DAY = timedelta(days=1)
+
+
+def load(*entries: RevokedEntry, kind: str = "p-256") -> x509.CertificateRevocationList:
+    signed = pki(kind).authority.sign_crl("certtalk-1", entries, 7, NOW, DAY)
+    loaded = x509.load_der_x509_crl(signed)
+    assert loaded.is_signature_valid(pki(kind).issuer.public_key)
+    return loaded
+
+
+@pytest.mark.parametrize("kind", ["p-256", "rsa-2048"])
+def test_an_empty_list(kind: str) -> None:
+    loaded = load(kind=kind)
+    assert len(loaded) == 0
+    assert loaded.issuer == pki(kind).issuer.certificate.subject
+    assert (loaded.last_update_utc, loaded.next_update_utc) == (NOW, NOW + DAY)
+    assert loaded.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number == 7
+    authority = loaded.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value
+    assert authority.key_identifier == pki(kind).issuer.key_identifier
+    assert len(loaded.extensions) == 2
+
+
+@pytest.mark.parametrize("reason", [r for r in crl.REASONS if r != "unspecified"])
+def test_reasons(reason: str) -> None:
+    (entry,) = load(RevokedEntry(Serial(1 << 158), NOW, reason))
+    assert entry.serial_number == 1 << 158
+    assert entry.revocation_date_utc == NOW
+    assert entry.extensions.get_extension_for_class(x509.CRLReason).value.reason.value == reason
+
+
+def test_unspecified_is_said_by_saying_nothing() -> None:
+    (entry,) = load(RevokedEntry(Serial(5), NOW, "unspecified"))
+    assert len(entry.extensions) == 0
+
+
+def test_time_must_move() -> None:
+    with pytest.raises(ValueError, match="nextUpdate"):
+        pki().authority.sign_crl("certtalk-1", [], 1, NOW, timedelta(0))
+
+
+def test_twenty_thousand_entries_cost_little() -> None:
+    entries = [RevokedEntry(Serial(1 << 158 | n), NOW, "superseded") for n in range(20_000)]
+    started = time.perf_counter()
+    loaded = load(*entries)
+    assert time.perf_counter() - started < 2
+    assert len(loaded) == 20_000
+    assert loaded.get_revoked_certificate_by_serial_number(1 << 158 | 19_999) is not None

@@ -1,0 +1,142 @@
+"""Independent judges over what the ring really makes: parsers, linters and path validators of other people."""
+
+import asyncio
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import ocsp as library
+
+from ca import npki, pkcs12
+from ca.ports import Record, RevokedEntry, Serial, Status
+from tests import judges
+from tests.ca.pki import IDN, Pki, R, enrollment, make_pki, request, subscriber_key
+
+pytestmark = judges.needs_judges
+PASSWORD = "Test!2026pw"
+DAY = timedelta(days=1)
+only_default = pytest.mark.parametrize("made", ["rsa-3072"], indirect=True)
+
+
+@dataclass(frozen=True)
+class Made:
+    """A CA and one certificate of it as files; judges look at the real clock, so it is made now."""
+
+    pki: Pki
+    record: Record
+    now: datetime
+    folder: Path
+
+    @property
+    def root(self) -> Path:
+        return self.folder / "root.pem"
+
+    @property
+    def issuing(self) -> Path:
+        return self.folder / "issuing.pem"
+
+    @property
+    def ocsp(self) -> Path:
+        return self.folder / "ocsp.pem"
+
+    @property
+    def leaf(self) -> Path:
+        return self.folder / "leaf.der"
+
+    def write(self, name: str, data: bytes) -> Path:
+        path = self.folder / name
+        path.write_bytes(data)
+        return path
+
+
+@pytest.fixture(scope="module", params=["rsa-3072", "p-256"])
+def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Made:
+    now = datetime.now(UTC).replace(microsecond=0)
+    return make(request.param, now, tmp_path_factory.mktemp(request.param))
+
+
+def make(kind: str, now: datetime, folder: Path) -> Made:
+    pki = make_pki(kind, now)
+    issuer, authority = pki.issuer, pki.authority
+    assert issuer.ocsp is not None
+    csr = request(subscriber_key("rsa-2048"))
+    planned = Record(authority.prepare(enrollment(csr=csr, name="홍" * 21), now), Status.PLANNED)
+    record = replace(planned, status=Status.VALID, der=authority.sign(planned), issued_at=now)
+    made = Made(pki, record, now, folder)
+    for path, certificate in (
+        (made.root, issuer.root),
+        (made.issuing, issuer.certificate),
+        (made.ocsp, issuer.ocsp.certificate),
+    ):
+        path.write_bytes(certificate.public_bytes(Encoding.PEM))
+    made.leaf.write_bytes(record.der or b"")
+    return made
+
+
+def test_the_ceremonys_certificates(made: Made) -> None:
+    judges.lint_cert(made.root)
+    judges.lint_cert(made.issuing, made.root)
+    judges.lint_cert(made.ocsp, made.issuing)
+
+
+def test_a_subscribers_certificate(made: Made) -> None:
+    judges.lint_subscriber(made.leaf, made.issuing)
+
+
+def test_the_chain(made: Made, tmp_path: Path) -> None:
+    output = judges.verify_chain(made.leaf, made.issuing, made.root)
+    assert "PASS  openssl verify -x509_strict" in output
+    assert "PASS  cryptography x509.verification" in output
+    stranger = make("p-256", made.now, tmp_path)
+    judges.verify_chain(made.leaf, made.issuing, stranger.root, expect="reject")
+
+
+def test_revocation_lists(made: Made) -> None:
+    issuer, sign = made.pki.issuer.name, made.pki.authority.sign_crl
+    revoked = [
+        RevokedEntry(made.record.plan.serial, made.now, "keyCompromise"),
+        RevokedEntry(Serial(1 << 158), made.now, "unspecified"),
+        RevokedEntry(Serial(1 << 158 | 1), made.now, "certificateHold"),
+    ]
+    empty = made.write("empty.crl", sign(issuer, [], 1, made.now, DAY))
+    full = made.write("full.crl", sign(issuer, revoked, 2, made.now, DAY))
+    judges.check_crl(empty, made.issuing)
+    judges.check_crl(full, made.issuing, empty)
+
+
+@pytest.mark.parametrize("status", ["good", "revoked", "unknown"])
+def test_ocsp_answers(made: Made, status: str) -> None:
+    known = {
+        "good": made.record,
+        "revoked": replace(made.record, status=Status.REVOKED, revoked_at=made.now, reason="superseded"),
+        "unknown": None,
+    }[status]
+
+    async def lookup(serial: Serial) -> Record | None:
+        return known
+
+    leaf = x509.load_der_x509_certificate(made.leaf.read_bytes())
+    issuing = made.pki.issuer.certificate
+    asked = library.OCSPRequestBuilder().add_certificate(leaf, issuing, hashes.SHA256()).build()
+    answer = asyncio.run(made.pki.authority.answer_ocsp(asked.public_bytes(Encoding.DER), lookup, made.now))
+    judges.check_ocsp(made.write(f"{status}.ocsp", answer), made.issuing, made.leaf, status)
+
+
+@only_default
+def test_an_npki_folder(made: Made) -> None:
+    key = subscriber_key("rsa-2048")
+    made.write("signCert.der", made.leaf.read_bytes())
+    made.write("signPri.key", npki.write_key(key, R, PASSWORD.encode()))
+    judges.check_npki(made.folder, PASSWORD, IDN)
+
+
+@only_default
+def test_a_pkcs12_file(made: Made) -> None:
+    issuer = made.pki.issuer
+    chain = (made.leaf.read_bytes(), issuer.der, issuer.root_der)
+    file = pkcs12.write(subscriber_key("rsa-2048"), R, chain, PASSWORD, "CertTalk")
+    judges.check_p12(made.write("certificate.p12", file), PASSWORD, 100_000, made.root)
