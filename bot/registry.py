@@ -5,8 +5,6 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
-from cryptography import x509
-
 from bot.storage.certificates import Certificates
 from bot.storage.pages import Links
 from ca.authority import CertificateAuthority, Enrollment
@@ -92,7 +90,7 @@ class Registry:
             not_after=record.plan.not_after,
             certificate=record.der,
             chain=(issuer.der, issuer.root_der),
-            folder=folder_name(x509.load_der_x509_certificate(record.der).subject),
+            folder=folder_name(record.plan.subject),
         )
 
     async def withdraw_unkept(self, number: str, profile: str, customer: CustomerId, now: datetime) -> None:

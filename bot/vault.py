@@ -1,6 +1,6 @@
 """The CA's keys and certificates on disk: made at the first start, opened at every start.
 
-    data/ca/root.pem, root.key              needed for ceremonies only: take root.key off this machine
+    data/ca/root.pem, root.key, root.crl    the key is needed for ceremonies only: take root.key off this machine
     data/ca/issuing-1.pem, issuing-1.key
     data/ca/ocsp-issuing-1.pem, .key        made anew before it ends
 
@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from bot.sealing import load_or_make_key
 from bot.settings import Settings
-from ca import ceremony, keys
+from ca import ceremony, crl, keys
 from ca.authority import CertificateAuthority
 from ca.errors import KeyFileError
 from ca.issuer import Issuer, OcspSigner
@@ -31,6 +31,8 @@ from ca.profiles import Places, Profile, parse
 from ca.signing import PrivateKey
 
 ISSUING: Final = "issuing-1"
+ROOT_CRL: Final = timedelta(days=366)
+"""The root is offline, so its list holds for a year; the next ceremony makes the next one."""
 OCSP_LEFT: Final = timedelta(days=10)
 """An OCSP signer with less time left is replaced; its answers must not outlive it."""
 
@@ -95,6 +97,9 @@ class Vault:
             ("root", root, root_key), (ISSUING, issuing, key), (f"ocsp-{ISSUING}", ocsp, ocsp_key),
         ):  # fmt: skip
             _write(draft, name, certificate, private, passphrase)
+        root_issuer = Issuer("root", root, root, root_key)
+        listed = crl.sign(root_issuer, (), number=1, this_update=now.replace(microsecond=0), next_update=now + ROOT_CRL)
+        (draft / "root.crl").write_bytes(listed)
         try:
             draft.rename(self.folder)
         except OSError:
@@ -108,6 +113,10 @@ class Vault:
         signer = OcspSigner(ceremony.make_ocsp_signer(issuing, key, fresh.public_key(), now), fresh)
         _write(self.folder, f"ocsp-{ISSUING}", signer.certificate, fresh, passphrase)
         return signer
+
+    def root_crl(self) -> bytes:
+        """The root's own list, made at the ceremony: it names no issuing CA."""
+        return (self.folder / "root.crl").read_bytes()
 
     def _certificate(self, name: str) -> x509.Certificate:
         return x509.load_pem_x509_certificate((self.folder / f"{name}.pem").read_bytes())

@@ -33,6 +33,8 @@ class Conversation:
         self, reception: Reception, store: ConversationStore, clock: Callable[[], datetime], default_locale: str
     ) -> None:
         self.reception, self.store, self.clock, self.default_locale = reception, store, clock, default_locale
+        self.on_said: Callable[[CustomerId], None] = _nobody_waits
+        """Called after every committed turn: somebody may be waiting for its words."""
         self._turns: WeakValueDictionary[CustomerId, asyncio.Lock] = WeakValueDictionary()
 
     async def handle(self, said: Incoming) -> Answered:
@@ -90,7 +92,7 @@ class Conversation:
                 try:
                     result = await walker.submit(form)
                 except BankUnavailable:
-                    return Refused("bank_unavailable"), talk.locale
+                    return Refused("unavailable"), talk.locale
                 record = TurnRecord(
                     customer, channel, address, None, opened.revision, talk.as_json(), None, (), turn.effects,
                     Answered(), now,
@@ -108,6 +110,16 @@ class Conversation:
             return None, talk.locale
         turn = Turn(customer, f"show:{link_id}", self.clock(), talk.locale, state.data)
         return await Walker(self.reception.flows[state.flow], turn, state).show(), talk.locale
+
+    async def where(self, customer: CustomerId) -> tuple[str | None, str | None]:
+        """The flow and step this customer stands at."""
+        state = self._talk(await self.store.open(customer, "", None), None).flow
+        return (state.flow, state.step) if state else (None, None)
+
+    async def locale(self, customer: CustomerId) -> str | None:
+        """The language this customer talks in; None before the first word."""
+        opened = await self.store.open(customer, "", None)
+        return None if opened.state is None else Talk.from_json(opened.state).locale
 
     def _one_at_a_time(self, customer: CustomerId) -> asyncio.Lock:
         lock = self._turns.get(customer)
@@ -140,6 +152,7 @@ class Conversation:
                 )  # fmt: skip
                 first_seq = await self.store.commit(record)
                 if first_seq is not None:
+                    self.on_said(said.customer)
                     return replace(answered, first_seq=first_seq)
         raise TooBusy
 
@@ -164,6 +177,10 @@ class Conversation:
             self.reception.offer(draft)
             draft.talk.last_at = draft.now.isoformat()
         return draft
+
+
+def _nobody_waits(customer: CustomerId) -> None:
+    """Until a channel says who does."""
 
 
 def _clean(said: Incoming) -> Incoming:

@@ -101,9 +101,10 @@ class Enroll(Proving):
         rules: Rules,
         registry: Registry,
         pages: Pages,
+        ca_name: str,
     ) -> None:
         super().__init__(bank, identity, texts, rules)
-        self.registry, self.pages = registry, pages
+        self.registry, self.pages, self.ca_name = registry, pages, ca_name
 
     def plan(self, turn: Turn) -> tuple[str, ...]:
         return tuple(step for step in self.steps if step != "fee" or turn.data.get("kind") == "business")
@@ -289,9 +290,11 @@ class Enroll(Proving):
         ):
             return Refused("fee_unpaid", final=True)
         evidence = {
-            "code": turn.data["challenge"], "factor": turn.data.get("factor", ""), "terms": turn.data["terms"]["sha256"],
-            "channel_customer": turn.customer,
-        }  # fmt: skip
+            "code": turn.data["challenge"],
+            "factor": turn.data.get("factor", ""),
+            "terms": turn.data["terms"]["sha256"],
+            "conversation": turn.customer,
+        }
         try:
             issued = await self.registry.enroll(form.link_id, customer, turn.data["kind"], csr, r, evidence, turn.now)
         except Denied as denied:
@@ -300,7 +303,7 @@ class Enroll(Proving):
             {
                 "certificate": base64.b64encode(issued.certificate).decode(),
                 "chain": [base64.b64encode(one).decode() for one in issued.chain],
-                "folder": issued.folder,
+                "folder": {"ca": self.ca_name, "dn": issued.folder},
                 "serial": issued.serial,
                 "not_after": issued.not_after.isoformat(),
             }

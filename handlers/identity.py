@@ -14,15 +14,30 @@ from typing import Final, Literal, Protocol
 from handlers.bank import BankCustomer, BankRegister, CellChallenge, CustomerNumber, Factor, Half
 from handlers.effects import StartChallenge
 
-CODE_TRIES: Final = 5
-FACTOR_TRIES: Final[Mapping[str, int]] = {"code": 10, "card": 3, "otp": 5}
-"""Failures in a row after which a factor is locked for every channel; half-cells are the weakest."""
-CODES_AN_HOUR: Final = 5
 LOOKUPS_AN_HOUR: Final = 10
+CARD_TRIES: Final = 3
+"""Two half-cells are a number below 10,000: fewer tries than anything else gets."""
+CODES_A_LOCK: Final = 2
+"""How many codes in a row may be mistyped to the end before no further one is sent."""
 PHONE_REST: Final = timedelta(hours=72)
 """A number that changed less than this ago may be somebody else's: no code goes there."""
 
 Verdict = Literal["right", "wrong", "locked", "expired"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the operator allows: how long a code lives, wrong answers before a lock, codes an hour."""
+
+    code_life: timedelta
+    tries: int
+    codes_an_hour: int
+
+    def of(self, factor: str) -> int:
+        """Failures in a row after which a factor is locked for every channel."""
+        if factor == "code":
+            return CODES_A_LOCK * self.tries
+        return min(CARD_TRIES, self.tries) if factor == "card" else self.tries
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +96,9 @@ class Identity:
         bank: BankRegister,
         draw: Callable[[int], int],
         mac: Callable[..., str],
-        code_life: timedelta,
+        limits: Limits,
     ) -> None:
-        self.store, self.bank, self.draw, self.mac, self.code_life = store, bank, draw, mac, code_life
+        self.store, self.bank, self.draw, self.mac, self.limits = store, bank, draw, mac, limits
 
     # -- the account ------------------------------------------------------------------------------------------
 
@@ -99,7 +114,7 @@ class Identity:
     async def usable_factor(self, customer: BankCustomer) -> Factor | None:
         """The second factor to ask for: the first the bank lists that is not locked here."""
         for factor in customer.factors:
-            if await self.store.failures(customer.number, factor) < FACTOR_TRIES[factor]:
+            if await self.store.failures(customer.number, factor) < self.limits.of(factor):
                 return factor
         return None
 
@@ -110,9 +125,9 @@ class Identity:
     # -- the code to the phone --------------------------------------------------------------------------------
 
     async def may_send_code(self, number: CustomerNumber, now: datetime) -> bool:
-        if await self.store.failures(number, "code") >= FACTOR_TRIES["code"]:
+        if await self.store.failures(number, "code") >= self.limits.of("code"):
             return False
-        return await self.store.codes_since(number, now - timedelta(hours=1)) < CODES_AN_HOUR
+        return await self.store.codes_since(number, now - timedelta(hours=1)) < self.limits.codes_an_hour
 
     def start_code(
         self, challenge_id: str, customer: BankCustomer, bound_to: str, now: datetime, word: Callable[[str], str]
@@ -124,7 +139,7 @@ class Identity:
             number=customer.number,
             bound_to=bound_to,
             code_hash=self.mac(challenge_id, code),
-            expires_at=now + self.code_life,
+            expires_at=now + self.limits.code_life,
             phone=customer.phone,
             text=word(code),
         )
@@ -134,12 +149,12 @@ class Identity:
         attempt = await self.store.try_code(challenge_id)
         if attempt is None or attempt.used or now >= attempt.expires_at or attempt.bound_to != bound_to:
             return Checked("expired")
-        if attempt.tries > CODE_TRIES or attempt.failures > FACTOR_TRIES["code"]:
+        if attempt.tries > self.limits.tries or attempt.failures > self.limits.of("code"):
             return Checked("locked")
         # Both sides are keyed hashes of equal length, so comparing them tells nothing of the code.
         if attempt.code_hash == self.mac(challenge_id, code):
             return Checked("right")
-        left = min(CODE_TRIES - attempt.tries, FACTOR_TRIES["code"] - attempt.failures)
+        left = min(self.limits.tries - attempt.tries, self.limits.of("code") - attempt.failures)
         return Checked("wrong", left) if left > 0 else Checked("locked")
 
     # -- the card and the token, from the secure page ---------------------------------------------------------
@@ -168,7 +183,7 @@ class Identity:
         return await self._check(number, "otp", right)
 
     async def _check(self, number: CustomerNumber, factor: Factor, right: "RightOrNot") -> Checked:
-        allowed = FACTOR_TRIES[factor]
+        allowed = self.limits.of(factor)
         failures = await self.store.try_factor(number, factor)
         if failures > allowed:
             return Checked("locked")

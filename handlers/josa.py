@@ -12,8 +12,8 @@ Closing = Literal["none", "rieul", "other"]
 """The closing consonant of the last syllable: none, ㄹ, or another one. ㄹ matters to 으로/로 only."""
 
 PAIRS: Final = frozenset([
-    "을/를", "이/가", "은/는", "과/와", "으로/로", "으로서/로서", "으로써/로써", "이에요/예요", "이었어요/였어요", "아/야",
-    "이라/라", "이라는/라는", "이라고/라고", "이란/란", "이랑/랑", "이나/나", "이든/든", "이며/며", "이고/고",
+    "을/를", "이/가", "은/는", "과/와", "으로/로", "으로서/로서", "으로써/로써", "이에요/예요", "이었어요/였어요",
+    "아/야", "이라/라", "이라는/라는", "이라고/라고", "이란/란", "이랑/랑", "이나/나", "이든/든", "이며/며", "이고/고",
 ])  # fmt: skip
 """`after a closing consonant/after a vowel`."""
 

@@ -5,6 +5,7 @@ at every step, in this one place. An answer to the step wins when it parses; oth
 and the step asks again.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -17,12 +18,17 @@ from handlers.message import CustomerId, Incoming, Reply
 from handlers.talk import Talk
 from handlers.texts import Texts
 from handlers.understanding.commands import command as command_of
-from handlers.understanding.matcher import Matcher
+from handlers.understanding.matcher import Matcher, Understood
 from handlers.walking import Outcome, Walker
 from handlers.wording import MENU, flow_key, question, said_on_the_way, say
 
 AWAY = timedelta(minutes=30)
 STUCK_AFTER = 3
+_QUESTION = re.compile(
+    r"\?|얼마|언제|어떻게|어떡|무엇|뭐|뭔|어디|왜|누구|몇|나요|까요|는지|은가요|인가요|\b(what|when|where|why|how|who|which|can|do|does|is)\b",
+    re.IGNORECASE,
+)
+"""What a question looks like in Korean and English; a step's answer does not."""
 
 
 @dataclass
@@ -171,15 +177,24 @@ class Reception:
     async def _answer_step(self, draft: Draft, state: FlowState, text: str) -> None:
         walker = self._walker(draft, state)
         understood = self.matcher.match(text)
-        # A name could be anything: there a sure question is heard as a question first.
-        if state.step in walker.flow.questions_first and understood.decision == "answer":
-            await self._serve(draft, understood.slugs[0])
+        asked = understood.decision == "answer" or (understood.accept and _QUESTION.search(text) is not None)
+        # A name could be anything: there a question is heard as a question first.
+        if state.step in walker.flow.questions_first and asked:
+            await self._answer_aside(draft, understood)
             return
         outcome = await walker.hear(text)
-        if isinstance(outcome, Again) and not outcome.meant and understood.decision == "answer":
-            await self._serve(draft, understood.slugs[0])
+        if isinstance(outcome, Again) and not outcome.meant and asked:
+            await self._answer_aside(draft, understood)
             return
         await self._settle(draft, walker, outcome)
+
+    async def _answer_aside(self, draft: Draft, understood: Understood) -> None:
+        """A question in the middle of a journey: answer it, or ask which one it is, and put the step again."""
+        if understood.decision == "answer":
+            await self._serve(draft, understood.slugs[0])
+        else:
+            draft.say("common.did_you_mean", *(f"means:{slug}" for slug in understood.slugs[:3]))
+            await self._ask_again(draft)
 
     async def _answer_question(self, draft: Draft, text: str) -> None:
         understood = self.matcher.match(text)

@@ -87,7 +87,8 @@ class Announcing:
                 return say(t, "notice.issued", ("cmd:person",), kind=profile, until=until)
             if kind == UNKEPT:
                 return say(t, "notice.unkept", ("start:enroll", "cmd:person"))
-            left = (until.astimezone(KOREA).date() - datetime.fromisoformat(opened["said_for"]).astimezone(KOREA).date()).days
+            today = datetime.fromisoformat(opened["said_for"]).astimezone(KOREA).date()
+            left = (until.astimezone(KOREA).date() - today).days
             if left < 0:
                 return say(t, "reminder.after", ("start:enroll", "cmd:person"), kind=profile, until=until)
             choices = ("means:int_renew", f"remind:later:{serial}", f"remind:stop:{serial}")
@@ -132,7 +133,7 @@ class Reminding:
             return preview.due
 
 
-class _Preview(Exception):  # noqa: N818
+class _Preview(Exception):
     """Carries the answer out of a transaction that must not stay."""
 
     def __init__(self, due: list[Due]) -> None:

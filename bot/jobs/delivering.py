@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 Deliver = Callable[[Item, dict[str, Any]], Awaitable[None]]
 
 
-class Undeliverable(Exception):  # noqa: N818
+class Undeliverable(Exception):
     """Trying again would not help."""
 
 

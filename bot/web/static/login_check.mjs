@@ -11,6 +11,11 @@ import {
 const PREFIX = "CertTalk login check v1\n";
 const MOST_FILES = 50;
 const LARGEST = 256 * 1024;
+const STATES = {
+  true: ["passed", "tick", "check.passed"],
+  false: ["failed", "cross", "check.failed"],
+  null: ["unknown", "dash", "check.unknown"],
+};
 
 const token = new URLSearchParams(location.search).get("s");
 const workshop = new Workshop();
@@ -66,8 +71,9 @@ function showResult({ ok, findings, holder, until }) {
   find("#whose").replaceChildren(...facts.map(([key, value]) =>
     element("div", {}, element("dt", { textContent: words(key) }), element("dd", { textContent: value }))));
   find("#findings").replaceChildren(...findings.map((finding) => {
-    const [name, word] = { true: ["tick", "passed"], false: ["cross", "failed"] }[String(finding.ok)] ?? ["dash", "unknown"];
-    const state = element("span", { className: `sign ${word}` }, sign(name), element("span", { className: "unseen", textContent: `${words(`check.${word}`)}: ` }));
+    const [look, name, key] = STATES[String(finding.ok)];
+    const said = element("span", { className: "unseen", textContent: `${words(key)}: ` });
+    const state = element("span", { className: `sign ${look}` }, sign(name), said);
     return element("li", {}, state, element("span", { textContent: finding.text }));
   }));
   find("#back").hidden = !token;

@@ -60,9 +60,10 @@ export function bindFields() {
     compare();
   });
   again().addEventListener("input", compare);
-  for (const input of document.querySelectorAll("[inputmode=numeric]")) {
+  for (const input of document.querySelectorAll("[data-digits]")) {
     input.addEventListener("input", () => {
-      input.value = input.value.normalize("NFKC").replace(/\D/g, "");
+      // Pasted with blanks, or typed full-width: the digits are what counts.
+      input.value = input.value.normalize("NFKC").replace(/\D/g, "").slice(0, Number(input.dataset.digits));
     });
   }
 }
@@ -92,7 +93,7 @@ export function readForm() {
 }
 
 export function clearDigits() {
-  for (const input of document.querySelectorAll("[inputmode=numeric]")) input.value = "";
+  for (const input of document.querySelectorAll("[data-digits]")) input.value = "";
 }
 
 export function clearPasswords() {

@@ -1,0 +1,242 @@
+"""The one place where concrete classes meet: settings in, a running service out."""
+
+import asyncio
+import base64
+import contextlib
+import logging
+import secrets
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from bot.gateways.bank_demo import DemoBank
+from bot.gateways.patience import PatientBank
+from bot.gateways.sms_demo import DemoSms
+from bot.jobs.announcing import ISSUED, KINDS, Announcing, Reminding, put_notice
+from bot.jobs.cleaning import Cleaning
+from bot.jobs.delivering import Delivering
+from bot.jobs.listing import Listing
+from bot.jobs.runner import Job, Runner
+from bot.registry import Registry
+from bot.sealing import Sealer, load_or_make_key
+from bot.settings import Settings
+from bot.storage import outbox, reminders
+from bot.storage.audit import AuditTrail
+from bot.storage.certificates import Certificates
+from bot.storage.conversations import Addresses, Conversations
+from bot.storage.database import Database, Tx, open_database
+from bot.storage.demo import DemoLedger, DemoPhones
+from bot.storage.effects import EffectWriter
+from bot.storage.identity import IdentityRecords
+from bot.storage.pages import Documents, Links
+from bot.vault import Vault
+from ca.ports import Record
+from ca.registration import RegistrationAuthority
+from handlers.conversation import Conversation
+from handlers.enroll import Enroll
+from handlers.faq import Knowledge, load_links
+from handlers.identity import Identity, Limits
+from handlers.message import CustomerId
+from handlers.person import Person
+from handlers.proving import Rules
+from handlers.reception import Reception
+from handlers.texts import Texts, load_texts
+from handlers.understanding.matcher import Matcher, load_catalogue
+
+log = logging.getLogger(__name__)
+
+BUSINESS_FEE = 4_400
+DOCUMENT_LIFE = timedelta(hours=24)
+HISTORY_SHOWN = 200
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def new_id() -> str:
+    """128 random bits, URL-safe and without a dot."""
+    return base64.urlsafe_b64encode(secrets.token_bytes(16)).rstrip(b"=").decode()
+
+
+class Bells:
+    """Wakes whoever waits for a customer's next message in this process."""
+
+    def __init__(self) -> None:
+        self._waiting: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
+
+    def ring(self, customer: str) -> None:
+        for event in self._waiting.get(customer, ()):
+            event.set()
+
+    def ring_all(self) -> None:
+        for customer in list(self._waiting):
+            self.ring(customer)
+
+    @contextlib.contextmanager
+    def listen(self, customer: str) -> Iterator[asyncio.Event]:
+        event = asyncio.Event()
+        self._waiting[customer].add(event)
+        try:
+            yield event
+        finally:
+            self._waiting[customer].discard(event)
+            if not self._waiting[customer]:
+                del self._waiting[customer]
+
+
+@dataclass
+class Service:
+    """Everything that runs, for the web application, the console and the verbs."""
+
+    settings: Settings
+    clock: Callable[[], datetime]
+    database: Database
+    sealer: Sealer
+    texts: Mapping[str, Texts]
+    audit: AuditTrail
+    certificates: Certificates
+    registration: RegistrationAuthority
+    registry: Registry
+    conversations: Conversations
+    addresses: Addresses
+    conversation: Conversation
+    identity: IdentityRecords
+    links: Links
+    documents: Documents
+    bank: DemoBank
+    phones: DemoPhones
+    listing: Listing
+    reminding: Reminding
+    cleaning: Cleaning
+    delivering: Delivering
+    vault: Vault
+    runner: Runner
+    bells: Bells
+
+    @staticmethod
+    def new_id() -> str:
+        return new_id()
+
+    @property
+    def locale(self) -> str:
+        return self.settings.default_locale
+
+    def deliver_soon(self) -> None:
+        """Something was put into the outbox: send it now rather than at the next turn of the job."""
+        next(job for job in self.runner.jobs if job.name == "deliver").wake()
+
+    async def health(self) -> dict[str, object]:
+        """Whether database, signer and jobs are well. Never raises."""
+        checks: dict[str, bool] = {}
+        try:
+            await self.database.read(lambda tx: tx.one("SELECT 1 AS one"), deadline=2.0)
+            checks["database"] = True
+        except Exception:
+            log.exception("health: the database does not answer")
+            checks["database"] = False
+        signer = self.registration.authority.current.ocsp
+        checks["signer"] = signer is not None and signer.certificate.not_valid_after_utc > self.clock()
+        jobs = self.runner.report()
+        checks["jobs"] = all(jobs.values())
+        return {"ok": all(checks.values()), "checks": checks, "jobs": jobs}
+
+
+@contextlib.asynccontextmanager
+async def running(
+    settings: Settings, clock: Callable[[], datetime] = utc_now, *, jobs: bool = True
+) -> AsyncIterator[Service]:
+    """A service from its settings; reconciled before anything is served, its outbox kept when it stops."""
+    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    database = await open_database(settings.database_url.get_secret_value())
+    try:
+        service = await _build(settings, clock, database)
+        reconciled = await service.registration.reconcile(clock())
+        if reconciled.finished or reconciled.failed:
+            log.warning(
+                "unfinished certificates settled",
+                extra={"finished": len(reconciled.finished), "failed": len(reconciled.failed)},
+            )
+        if jobs:
+            service.runner.start()
+        try:
+            yield service
+        finally:
+            await service.runner.stop()
+    finally:
+        await database.close()
+
+
+async def _build(settings: Settings, clock: Callable[[], datetime], database: Database) -> Service:
+    texts = load_texts()
+    sealer = Sealer(load_or_make_key(settings.data / "service.key"))
+    audit = AuditTrail(sealer.mac("audit", "key"))
+    vault = Vault(settings)
+    authority = await vault.open(clock())
+
+    def announce(tx: Tx, record: Record, at: datetime) -> None:
+        put_notice(tx, sealer, ISSUED, f"{record.plan.serial:040x}", at)
+
+    certificates = Certificates(database, audit, sealer.mac("export", "key"), clock, announce)
+    registration = RegistrationAuthority(authority, certificates)
+    links = Links(database, sealer, lambda: settings.public_url)
+    registry = Registry(registration, certificates, links, settings.certificates_per_day)
+
+    demo_bank = DemoBank(sealer.mac("demo bank", "key"), clock, DemoLedger(database, clock))
+    bank = PatientBank(demo_bank)
+    records = IdentityRecords(database)
+    identity = Identity(
+        records, bank, secrets.randbelow, lambda *parts: sealer.mac("code", *parts).hex(),
+        Limits(
+            code_life=timedelta(seconds=settings.code_seconds), tries=settings.tries,
+            codes_an_hour=settings.sms_per_hour,
+        ),
+    )  # fmt: skip
+    rules = Rules(
+        timedelta(minutes=settings.link_minutes), timedelta(minutes=settings.proof_minutes), BUSINESS_FEE, new_id
+    )
+    flows = (
+        Enroll(bank, identity, texts, rules, registry, links, settings.ca_name),
+        Person(lambda: f"{secrets.randbelow(10**5):05d}-{secrets.token_hex(2).upper()}"),
+    )
+    reception = Reception(
+        {flow.name: flow for flow in flows}, texts, Matcher(load_catalogue()), Knowledge(load_links()),
+        lambda: secrets.token_urlsafe(9),
+    )  # fmt: skip
+    conversations = Conversations(database, EffectWriter(audit, sealer, outbox.put, reminders.stop), links.url)
+    conversation = Conversation(reception, conversations, clock, settings.default_locale)
+    phones = DemoPhones(database, sealer)
+    announcing = Announcing(database, sealer, certificates, bank, conversation, texts, clock, settings.default_locale)
+    delivering = Delivering(database, sealer, DemoSms(phones, clock), clock, dict.fromkeys(KINDS, announcing.deliver))
+    reminding = Reminding(database, sealer, clock)
+    cleaning = Cleaning(database, sealer, links, registration, conversation, clock)
+    listing = Listing(registration, certificates, clock)
+
+    async def renew_responder() -> None:
+        registration.authority = await vault.open(clock())
+
+    runner = Runner(
+        [
+            Job("deliver", delivering.work, 1.0),
+            Job("remind", reminding.work, 60.0),
+            Job("crl", listing.work, 20.0),
+            Job("resume", cleaning.take_on, 10.0),
+            Job("clean", cleaning.work, 600.0),
+            Job("responder", renew_responder, 86_400.0),
+        ],
+        clock,
+    )
+    bells = Bells()
+    conversation.on_said = bells.ring
+    return Service(
+        settings, clock, database, sealer, texts, audit, certificates, registration, registry, conversations,
+        Addresses(database, new_id), conversation, records, links, documents=Documents(database, DOCUMENT_LIFE),
+        bank=demo_bank, phones=phones, listing=listing, reminding=reminding, cleaning=cleaning,
+        delivering=delivering, vault=vault, runner=runner, bells=bells,
+    )  # fmt: skip
+
+
+def demo_customer(who: str) -> CustomerId:
+    """The conversation of a demo customer: the same on every channel, so that it can be continued elsewhere."""
+    return CustomerId(f"demo:{who}")

@@ -1,0 +1,197 @@
+"""`certtalk VERB`: everything an operator does. Verbs that cannot be undone say what they would do and want `--yes`."""
+
+import argparse
+import asyncio
+import json
+import logging
+import sys
+from collections.abc import Callable, Coroutine, Sequence
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import Any
+
+from bot import logs
+from bot.settings import Settings, SettingsError, load_settings, unknown_settings
+from handlers.texts import KOREA, Texts, load_texts
+
+log = logging.getLogger(__name__)
+
+Verb = Callable[[argparse.Namespace, Settings], Coroutine[Any, Any, int]]
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="certtalk", description="The certificate counter inside a chat.")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+
+    def add(name: str, verb: Verb | None, text: str, within: Any = verbs) -> argparse.ArgumentParser:
+        one: argparse.ArgumentParser = within.add_parser(name, help=text, description=text)
+        one.set_defaults(run=verb)
+        one.add_argument("--data", type=Path, help="folder of everything that is kept (CERTTALK_DATA)")
+        return one
+
+    serve = add("serve", _serve, "run the service: web chat, secure pages, PKI endpoints, jobs")
+    serve.add_argument("--host", help="interface to listen on (CERTTALK_HOST)")
+    serve.add_argument("--port", type=int, help="port to listen on (CERTTALK_PORT)")
+    serve.add_argument("--open", action="store_true", help="open the chat in a browser")
+
+    chat = add("chat", _chat, "talk on this terminal")
+    chat.add_argument("--as", dest="who", default="kim", metavar="NAME", help="demo customer to be (default kim)")
+    chat.add_argument("--json", action="store_true", help="one utterance a line in, one JSON object a turn out")
+
+    remind = add("remind", _remind, "queue the expiry reminders that are due")
+    remind.add_argument("--now", metavar="DATE", help="as if it were 9 am of this day in Korea (YYYY-MM-DD)")
+    remind.add_argument("--dry-run", action="store_true", help="list them and change nothing")
+
+    certificates = verbs.add_parser("certificates", help="what was issued").add_subparsers(dest="what", required=True)
+    export = add("export", _export, "everything ever issued, one JSON object a line", certificates)
+    export.add_argument("--json", action="store_true", required=True, help="the only form there is")
+
+    customers = verbs.add_parser("customers", help="the bank's customers").add_subparsers(dest="what", required=True)
+    unlock = add("unlock", _unlock, "clear a customer's failure counters", customers)
+    unlock.add_argument("number", help="the bank's customer number")
+    unlock.add_argument("--yes", action="store_true", help="really do it")
+
+    audit = verbs.add_parser("audit", help="the audit trail").add_subparsers(dest="what", required=True)
+    add("verify", _verify_audit, "check the chain from its first record to its last", audit)
+
+    add("doctor", _doctor, "check settings, folder, database, keys and clock")
+    add("understand", None, "read one utterance a line, print what it means (JSON)")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The exit code: 0 done, 1 a fault was found, 2 used or configured wrongly."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8")  # Korean on any terminal
+    arguments = build_parser().parse_args(argv)
+    if arguments.verb == "understand":
+        from handlers.understanding.lines import answer_lines
+
+        answer_lines(sys.stdin.buffer, sys.stdout)
+        return 0
+    try:
+        settings = load_settings(
+            data=arguments.data, host=getattr(arguments, "host", None), port=getattr(arguments, "port", None)
+        )
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        return 2
+    logs.configure(settings.log_level)
+    if arguments.verb == "serve":
+        for unknown in unknown_settings():
+            log.warning("unknown setting", extra={"setting": unknown.name, "closest": unknown.closest})
+    return _run(arguments.run, arguments, settings)
+
+
+def _run(verb: Verb, arguments: argparse.Namespace, settings: Settings) -> int:
+    from bot.sealing import SealingError
+    from bot.serving import PortTaken
+    from bot.storage.database import DatabaseError
+    from ca.errors import CaError
+
+    texts = load_texts()[settings.default_locale]
+    try:
+        return asyncio.run(verb(arguments, settings))
+    except PortTaken:
+        print(texts("cli.port_taken", port=settings.port, other=settings.port + 1), file=sys.stderr)
+    except (DatabaseError, CaError, SealingError, OSError) as error:
+        log.debug("could not start", exc_info=error)
+        print(texts("cli.startup_failed", reason=error), file=sys.stderr)
+    except KeyboardInterrupt:
+        return 0
+    return 2
+
+
+def _texts(settings: Settings) -> Texts:
+    return load_texts()[settings.default_locale]
+
+
+async def _serve(arguments: argparse.Namespace, settings: Settings) -> int:
+    from bot.serving import serve
+
+    await serve(settings, open_browser=arguments.open)
+    return 0
+
+
+async def _chat(arguments: argparse.Namespace, settings: Settings) -> int:
+    from bot.gateways.bank_demo import demo_customers
+    from bot.talking import talk
+
+    known = [one.id for one in demo_customers()]
+    if settings.demo and arguments.who not in known:
+        print(_texts(settings)("cli.no_such_customer", who=arguments.who, known=", ".join(known)), file=sys.stderr)
+        return 2
+    await talk(settings, arguments.who, as_json=arguments.json)
+    return 0
+
+
+async def _remind(arguments: argparse.Namespace, settings: Settings) -> int:
+    from bot.app import running, utc_now
+
+    texts = _texts(settings)
+    now = utc_now()
+    if arguments.now:
+        try:
+            now = datetime.combine(date.fromisoformat(arguments.now), time(9), KOREA)
+        except ValueError:
+            print(texts("cli.bad_date", given=arguments.now), file=sys.stderr)
+            return 2
+    async with running(settings, jobs=False) as service:
+        due = await (service.reminding.preview(now) if arguments.dry_run else service.reminding.remind(now))
+        for one in due:
+            left = (one.not_after.astimezone(KOREA).date() - now.astimezone(KOREA).date()).days
+            print(texts("cli.would_remind", serial=one.serial, left=left, until=one.not_after))
+        if not arguments.dry_run:
+            await service.delivering.work()
+    print(texts("cli.would_remind_count" if arguments.dry_run else "cli.reminded", count=len(due)))
+    return 0
+
+
+async def _export(arguments: argparse.Namespace, settings: Settings) -> int:
+    from bot.app import running
+
+    async with running(settings, jobs=False) as service:
+        async for one in service.certificates.export():
+            print(json.dumps(one.as_json(), ensure_ascii=False))
+    return 0
+
+
+async def _unlock(arguments: argparse.Namespace, settings: Settings) -> int:
+    from bot.app import running
+
+    texts = _texts(settings)
+    if not arguments.yes:
+        what = texts("cli.unlock_what", number=arguments.number)
+        print(texts("cli.say_yes", what=what), file=sys.stderr)
+        return 2
+    async with running(settings, jobs=False) as service:
+        cleared = await service.identity.unlock(arguments.number)
+
+        def note(tx: Any) -> None:
+            service.audit.append(tx, service.clock(), "operator", "unlocked", arguments.number, {"counters": cleared})
+
+        await service.database.run(note)
+    print(texts("cli.unlocked", number=arguments.number, count=cleared))
+    return 0
+
+
+async def _verify_audit(arguments: argparse.Namespace, settings: Settings) -> int:
+    from bot.app import running
+
+    texts = _texts(settings)
+    async with running(settings, jobs=False) as service:
+        verdict = await service.audit.verify(service.database)
+    if verdict.broken is None:
+        print(texts("cli.audit_ok", rows=verdict.rows))
+        return 0
+    print(texts("cli.audit_broken", seq=verdict.broken.seq, what=verdict.broken.what), file=sys.stderr)
+    return 1
+
+
+async def _doctor(arguments: argparse.Namespace, settings: Settings) -> int:
+    from bot.doctor import examine, report
+
+    findings = await examine(settings)
+    print(report(findings, _texts(settings)))
+    return 1 if any(one.state == "fault" for one in findings) else 0

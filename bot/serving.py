@@ -1,0 +1,89 @@
+"""`certtalk serve`: the web application on a socket, with a clean stop.
+
+SIGTERM finishes the turns under way, ends the open streams and keeps the outbox for the next start.
+"""
+
+import asyncio
+import logging
+import os
+import socket
+import sys
+import webbrowser
+from types import FrameType
+
+import uvicorn
+
+from bot.app import running
+from bot.settings import Settings
+from bot.web.application import Application
+from handlers.texts import load_texts
+
+log = logging.getLogger(__name__)
+
+GRACE = 8
+"""Seconds for requests under way when the service is told to stop."""
+
+
+class PortTaken(Exception):
+    """Another program listens there."""
+
+
+class Server(uvicorn.Server):
+    """Ends the chat's open streams first: they would keep a graceful stop waiting."""
+
+    def __init__(self, config: uvicorn.Config, application: Application) -> None:
+        super().__init__(config)
+        self.application = application
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self.application.close()
+        super().handle_exit(sig, frame)
+
+
+def bound_socket(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 takes any free one. Raises `PortTaken`."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    if os.name == "posix":
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise PortTaken(str(port)) from error
+    return listener
+
+
+def server_for(application: Application) -> Server:
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)  # starting and stopping we tell ourselves
+    config = uvicorn.Config(
+        application.asgi, log_config=None, access_log=False, server_header=False, date_header=True,
+        timeout_graceful_shutdown=GRACE, timeout_keep_alive=30, limit_concurrency=4000, lifespan="off",
+    )  # fmt: skip
+    return Server(config, application)
+
+
+async def serve(settings: Settings, *, open_browser: bool = False) -> None:
+    """Serve until SIGTERM or Ctrl+C. Raises `PortTaken` before anything is started."""
+    listener = bound_socket(settings.host, settings.port)
+    texts = load_texts()[settings.default_locale]
+    async with running(settings) as service:
+        application = Application(service)
+        server = server_for(application)
+        task = asyncio.create_task(server.serve(sockets=[listener]))
+        while not server.started and not task.done():
+            await asyncio.sleep(0.01)
+        if server.started:
+            _announce(texts("cli.listening", url=settings.public_url))
+            if settings.demo:
+                _announce(texts("cli.demo_hint"))
+            _announce(texts("cli.stop_hint"))
+            if open_browser:
+                await asyncio.to_thread(webbrowser.open, settings.public_url)
+        await task
+    _announce(texts("cli.stopped"))
+
+
+def _announce(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,79 @@
+"""What the web's rooms share: service, doorkeeper, templates, and how a page is put together."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse
+
+from bot.app import Service, demo_customer
+from bot.web.guard import Doorkeeper, Session
+from handlers.message import CustomerId
+from handlers.texts import LOCALES, Texts
+
+AS_COOKIE = "certtalk-as"
+"""Which demo customer this browser plays. Anybody may be anybody in the demo, so it proves nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """A browser and the conversation it has. `address` is what the web channel knows it by."""
+
+    session: Session
+    customer: CustomerId
+    address: str
+    demo_id: str | None
+
+
+class Room:
+    def __init__(self, service: Service) -> None:
+        self.service = service
+        settings = service.settings
+        self.door = Doorkeeper(service.sealer, settings.public_url, settings.messages_per_minute)
+        self.templates = Environment(
+            loader=PackageLoader("bot.web", "templates"), autoescape=True, undefined=StrictUndefined
+        )
+
+    async def visitor(self, request: Request) -> Visitor:
+        session = self.door.session(request)
+        if self.service.settings.demo:
+            who = request.cookies.get(AS_COOKIE, "")
+            if self.service.bank.customer(who) is None:
+                who = self.service.bank.customers()[0].id
+            return Visitor(session, demo_customer(who), f"demo:{who}", who)
+        # The session itself is not stored: whoever reads the database cannot take it over.
+        address = self.service.sealer.mac("web session", session.id).hex()
+        customer = await self.service.addresses.customer_at("web", address, self.service.clock())
+        return Visitor(session, customer, address, None)
+
+    async def locale_of(self, request: Request, customer: CustomerId | None = None) -> str:
+        """The conversation's language; else what the browser asks for, if we speak it; else the default."""
+        if customer is not None:
+            chosen = await self.service.conversation.locale(customer)
+            if chosen is not None:
+                return chosen
+        wanted = request.query_params.get("lang")
+        return wanted if wanted in LOCALES else self.service.locale
+
+    def texts(self, locale: str) -> Texts:
+        return self.service.texts[locale]
+
+    def page(self, name: str, session: Session, status: int = 200, **shown: Any) -> HTMLResponse:
+        """A page of a template; `shown` also goes into its JSON for the script."""
+        shown.setdefault("csrf", self.door.token(session))
+        response = HTMLResponse(
+            self.templates.get_template(name).render(page=shown, texts=shown["texts"], locale=shown["locale"],
+                                                     demo=shown.get("demo", False)),
+            status,
+        )  # fmt: skip
+        self.door.keep(response, session)
+        return response
+
+    def refusal(self, texts: Texts, code: str, status: int, *, final: bool = False, **params: Any) -> JSONResponse:
+        """What a page is told when its request is refused: a code, a sentence, and whether to try again."""
+        key = f"page.error.{code}"
+        fields = [code.partition("_")[0]] if code == "otp_wrong" else []
+        return JSONResponse(
+            {"error": code, "text": texts(key, **params), "final": final, "fields": fields, **params}, status
+        )
