@@ -71,11 +71,8 @@ class ToyCa:
                 [x509.NameAttribute(NameOID.COUNTRY_NAME, "KR"), x509.NameAttribute(NameOID.COMMON_NAME, text)]
             )
 
-        usage = dict.fromkeys(
-            ("content_commitment", "key_encipherment", "data_encipherment", "key_agreement")
-            + ("encipher_only", "decipher_only"),
-            False,
-        )
+        others = ("content_commitment", "key_encipherment", "data_encipherment", "key_agreement")
+        usage = dict.fromkeys((*others, "encipher_only", "decipher_only"), False)
         return (
             x509.CertificateBuilder()
             .subject_name(name(subject))
@@ -257,7 +254,7 @@ class KeysStub:
         """Serve on loopback; gives the origin."""
         config = uvicorn.Config(self.app(), port=0, log_level="error", lifespan="off", ws="none")
         server = uvicorn.Server(config)
-        server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign]
+        server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]
         task = asyncio.create_task(server.serve())
         while not server.started:  # noqa: ASYNC110 — uvicorn has no event for it
             await asyncio.sleep(0.01)
