@@ -23,7 +23,7 @@ from handlers.texts import LOCALES, load_texts
 
 PREFIX: Final = "CERTTALK_"
 ENV_FILE: Final = Path(".env")
-ENCODING: Final = "utf-8-sig"  # some editors put a byte order mark in front
+ENCODING: Final = "utf-8"
 TESTS_ONLY: Final = ("CERTTALK_TEST_", "CERTTALK_CHECKS")
 """Names that belong to the tests: read there, unknown to the service, and no reason to warn."""
 
