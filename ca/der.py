@@ -90,13 +90,18 @@ def bmp_string(value: str) -> bytes:
 
 
 def generalized_time(at: datetime) -> bytes:
-    return tlv(0x18, at.astimezone(UTC).strftime("%Y%m%d%H%M%SZ").encode())
+    return tlv(0x18, _digits(at))
+
+
+def _digits(at: datetime) -> bytes:
+    at = at.astimezone(UTC)
+    return b"%04d%02d%02d%02d%02d%02dZ" % (at.year, at.month, at.day, at.hour, at.minute, at.second)
 
 
 def time(at: datetime) -> bytes:
     """Time ::= UTCTime to 2049, GeneralizedTime from 2050. RFC 5280 §4.1.2.5"""
-    at = at.astimezone(UTC)
-    return tlv(0x17, at.strftime("%y%m%d%H%M%SZ").encode()) if at.year < 2050 else generalized_time(at)
+    text = _digits(at)
+    return tlv(0x17, text[2:]) if text < b"2050" else tlv(0x18, text)
 
 
 @cache

@@ -7,6 +7,7 @@ time: load once per process and keep the handle.
 
 import base64
 import math
+from functools import lru_cache
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
@@ -101,19 +102,22 @@ def checked(key: object, allowed: tuple[str, ...]) -> PublicKey:
     if kind(key) not in allowed or not isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
         raise WeakKey(f"{kind(key)} is not one of {', '.join(allowed)}")
     if isinstance(key, rsa.RSAPublicKey):
-        _check_rsa(key.public_numbers())
+        numbers = key.public_numbers()
+        if weakness := _rsa_weakness(numbers.n, numbers.e):
+            raise WeakKey(weakness)
     return key
 
 
-def _check_rsa(numbers: rsa.RSAPublicNumbers) -> None:
-    n, e = numbers.n, numbers.e
+@lru_cache(maxsize=1024)  # one enrollment asks three times: request, lint, lint again before the real key
+def _rsa_weakness(n: int, e: int) -> str | None:
     if e % 2 == 0 or not 1 << 16 < e < 1 << 256:  # CA/B BR §6.1.6
-        raise WeakKey("RSA exponent out of range")
+        return "RSA exponent out of range"
     if n % 2 == 0 or math.gcd(n, _SMALL_PRIMES) != 1:
-        raise WeakKey("RSA modulus with a small factor")
+        return "RSA modulus with a small factor"
     root = math.isqrt(n)
     for a in range(root + 1, root + 1 + _FERMAT_ROUNDS):  # CA/B BR §6.1.1.3: close primes, Fermat
         rest = a * a - n
         # A square ends in 0, 1, 4 or 9 in base 16: three of four candidates need no root.
         if rest & 15 in (0, 1, 4, 9) and math.isqrt(rest) ** 2 == rest:
-            raise WeakKey("RSA primes too close to one another")
+            return "RSA primes too close to one another"
+    return None
