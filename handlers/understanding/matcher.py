@@ -22,7 +22,7 @@ NEAREST_SHARE: Final = 0.3
 """How much the nearest examples weigh against the whole label."""
 NEAREST: Final = (0.6 + 0.4 / 3, 0.4 / 3, 0.4 / 3)
 """Weights of a label's first, second and third nearest example."""
-COMMON: Final = 0.3
+COMMON: Final = 0.15
 """Runs in more than this share of the examples tell nothing apart and would cost most of the time."""
 IN_SCOPE: Final = 0.04
 """How far ahead of "out of scope" the best label must be. The four limits were set by cross-validating the examples."""
