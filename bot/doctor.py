@@ -19,6 +19,7 @@ from bot.settings import ENV_FILE, Settings, is_loopback, unknown_settings
 from bot.storage.database import DatabaseError, SchemaTooNew, Tx, open_database
 from bot.storage.instants import instant
 from bot.storage.upgrade import schema_version, shipped_upgrades
+from bot.vault import Vault
 from ca.errors import KeyFileError
 from ca.keys import open_sealed
 from handlers.texts import Texts
@@ -131,13 +132,15 @@ def _disk(settings: Settings) -> Iterator[Finding]:
 
 
 def _keys(settings: Settings) -> Iterator[Finding]:
-    keys = sorted(settings.ca_folder.glob("*.key"))
-    file = settings.passphrase_file
+    vault = Vault(settings)
+    keys = sorted(vault.folder.glob("*.key"))
+    file = settings.ca_passphrase_file
     try:
-        passphrase = first_line(file)
-    except (OSError, IndexError):
+        # The demo's passphrase is made where it is missing: not by looking.
+        passphrase = vault.passphrase() if file or (settings.data / "ca.passphrase").is_file() else b""
+    except (KeyFileError, OSError, UnicodeDecodeError):
         passphrase = b""
-    if settings.ca_passphrase_file is None:
+    if file is None:
         yield Finding("passphrase", "ok", "demo")
     elif not passphrase:
         yield Finding("passphrase", "fault", "empty")
@@ -153,11 +156,6 @@ def _keys(settings: Settings) -> Iterator[Finding]:
             yield Finding("ca_keys", "fault", "failed", {"file": key})
             return
     yield Finding("ca_keys", "ok", "ok", {"count": len(keys)}) if keys else Finding("ca_keys", "ok", "new")
-
-
-def first_line(file: Path) -> bytes:
-    """The passphrase in a file: its first line without the line's end. Raises OSError, IndexError when empty."""
-    return file.read_bytes().splitlines()[0]
 
 
 async def _database(settings: Settings) -> tuple[Finding, datetime | None]:

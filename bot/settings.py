@@ -63,7 +63,7 @@ class Settings(BaseSettings):
     ca_key: Literal["rsa-2048", "rsa-3072", "p-256"] = "rsa-3072"
     """Kind of the keys of the root and of the issuing CA; used when they are made."""
     ca_passphrase_file: Path | None = None
-    """The file whose first line opens the CA's keys. Empty: the demo makes its own, `passphrase_file`."""
+    """The file whose first line opens the CA's keys. Empty: the demo makes its own."""
     bank_code: Annotated[str, StringConstraints(pattern=r"^\d{4}$")] = "0999"
     bank_ou: PlainName = "DEMO"
     """The bank's organisational unit in the certificates it hands out."""
@@ -85,16 +85,6 @@ class Settings(BaseSettings):
     """Certificates one customer may have issued in a day."""
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-
-    @property
-    def ca_folder(self) -> Path:
-        """Where the authority's sealed keys (`*.key`) and its certificates lie."""
-        return self.data / "ca"
-
-    @property
-    def passphrase_file(self) -> Path:
-        """The file whose first line opens them; the demo makes this one (0600) when it makes the keys."""
-        return self.ca_passphrase_file or self.data / "ca.passphrase"
 
     @field_validator("data")
     @classmethod

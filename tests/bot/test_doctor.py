@@ -102,13 +102,20 @@ def test_keys_open_with_the_right_passphrase_only(data: Path, tmp_path: Path) ->
     file.write_text("right\n")
     file.chmod(0o600)
     settings = settings_for(data, ca_passphrase_file=file)
-    settings.ca_folder.mkdir()
-    (settings.ca_folder / "root.key").write_bytes(seal(generate("p-256"), b"right"))
+    (data / "ca").mkdir()
+    (data / "ca/root.key").write_bytes(seal(generate("p-256"), b"right"))
     findings = found(settings)
     assert (findings["ca_keys"].word, findings["ca_keys"].params) == ("ok", {"count": 1})
     assert findings["passphrase"].word == "ok"
     file.write_text("wrong\n")
     assert found(settings)["ca_keys"].state == "fault"
+
+
+def test_keys_whose_demo_passphrase_is_lost(data: Path) -> None:
+    (data / "ca").mkdir()
+    (data / "ca/root.key").write_bytes(seal(generate("p-256"), b"lost"))
+    assert found(settings_for(data))["ca_keys"].state == "fault"
+    assert [path.name for path in data.iterdir()] == ["ca"]
 
 
 @pytest.mark.parametrize(("content", "mode", "word"), [("", 0o600, "empty"), ("x\n", 0o640, "open")])

@@ -29,7 +29,6 @@ def test_defaults_are_fit_for_the_demo() -> None:
     assert settings.demo
     assert settings.public_url == "http://127.0.0.1:8710"
     assert settings.database_url.get_secret_value() == "sqlite:///data/certtalk.sqlite3"
-    assert settings.passphrase_file == Path("data/ca.passphrase")
 
 
 def test_command_line_over_environment_over_file_over_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,7 +120,7 @@ def test_outside_the_demo_the_passphrase_is_the_operators(tmp_path: Path) -> Non
     assert refused(demo=False) == {"CERTTALK_CA_PASSPHRASE_FILE": "passphrase_needed"}
     file = tmp_path / "passphrase"
     file.write_text("long and secret\n")
-    assert load_settings(None, demo=False, ca_passphrase_file=file).passphrase_file == file
+    assert load_settings(None, demo=False, ca_passphrase_file=file).ca_passphrase_file == file
 
 
 def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
