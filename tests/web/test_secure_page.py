@@ -20,7 +20,7 @@ pytestmark = in_chromium
 
 PASSWORD = "trombone&Quartz41"
 KO = load_texts()["ko"].section("page")
-PHONE = {"viewport": {"width": 390, "height": 844}}
+PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}}
 
 
 async def fill(page: Page, *, cells: dict[str, str] = CARD, password: str = PASSWORD, submit: bool = True) -> None:
