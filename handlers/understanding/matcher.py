@@ -9,13 +9,13 @@ import math
 import tomllib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final, Literal
 
 from handlers.understanding.keyboard import as_korean
-from handlers.understanding.reading import HEAD, Lang, Reader, language, parts, tidy
+from handlers.understanding.reading import HEAD, Lang, Reader, language, tidy
 
 OUT_OF_SCOPE: Final = "oos"
 NEAREST_SHARE: Final = 0.3
@@ -73,16 +73,6 @@ class Matcher:
         self._indexes = {lang: _Index(lang, phrases) for lang, phrases in catalogue.items()}
 
     def match(self, text: str) -> Understood:
-        whole = self._match(text)
-        wishes = [self._match(part) for part in parts(text)] if whole.accept else []
-        # Two wishes in one message: what the parts ask for comes right behind the first.
-        also = {other.ranked[0][0] for other in wishes if other.accept} - {whole.slugs[0]} if wishes else set()
-        if not also:
-            return whole
-        first, *rest = whole.ranked
-        return replace(whole, ranked=(first, *sorted(rest, key=lambda pair: pair[0] not in also)))
-
-    def _match(self, text: str) -> Understood:
         tidied = tidy(text)
         lang = language(tidied)
         scores, foreign = self._indexes[lang].scores(tidied)

@@ -21,11 +21,6 @@ TAIL: Final = 150
 _HANGUL: Final = re.compile("[가-힣ㄱ-ㅣ]")
 _NOT_KOREAN_TEXT: Final = re.compile(r"[^0-9a-z가-힣ㄱ-ㅣ]+")
 _ENGLISH_WORD: Final = re.compile(r"[a-z0-9]+(?:'[a-z]+)?")
-_BETWEEN_WISHES: Final = re.compile(
-    r"[.?!,;\n]+|그리고|\b(?:and|also|but)\b|(?<=[는은한인던][데고])\s|(?<=[고서면])\s", re.IGNORECASE
-)
-_SHORTEST_WISH: Final = 4
-_MOST_WISHES: Final = 3
 _COMPATIBILITY_JAMO: Final = re.compile("[ㄱ-ㅣ]+|[^ㄱ-ㅣ]+")
 
 
@@ -36,12 +31,6 @@ def tidy(text: str) -> str:
     text = unicodedata.normalize("NFC", text)
     pieces = _COMPATIBILITY_JAMO.findall(text)
     return "".join(p if "ㄱ" <= p[0] <= "ㅣ" else unicodedata.normalize("NFKC", p) for p in pieces).lower()
-
-
-def parts(text: str) -> list[str]:
-    """The wishes of a message that has several: "발급받고 싶은데 | 얼마예요". Nothing when there is only one."""
-    found = [part for part in _BETWEEN_WISHES.split(text[:HEAD]) if len(part.strip()) >= _SHORTEST_WISH]
-    return found[:_MOST_WISHES] if len(found) > 1 else []
 
 
 def language(text: str) -> Lang:
