@@ -6,6 +6,7 @@ SIGTERM finishes the turns under way, ends the open streams and keeps the outbox
 import asyncio
 import logging
 import os
+import signal
 import socket
 import sys
 import webbrowser
@@ -36,8 +37,10 @@ class Server(uvicorn.Server):
         self.application = application
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        # Not uvicorn's own: that raises the signal again once it has stopped, before we could close anything.
         self.application.close()
-        super().handle_exit(sig, frame)
+        self.force_exit = self.should_exit and sig == signal.SIGINT
+        self.should_exit = True
 
 
 def bound_socket(host: str, port: int) -> socket.socket:
@@ -71,7 +74,7 @@ async def serve(settings: Settings, *, open_browser: bool = False) -> None:
         application = Application(service)
         server = server_for(application)
         task = asyncio.create_task(server.serve(sockets=[listener]))
-        while not server.started and not task.done():
+        while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn offers nothing to wait on
             await asyncio.sleep(0.01)
         if server.started:
             _announce(texts("cli.listening", url=settings.public_url))

@@ -61,7 +61,11 @@ class Announcing:
         if customer is None:
             raise Undeliverable("the bank no longer knows this customer")
         word = self._word(item.kind, record, opened)
+        # Where it was issued, it has just been said.
+        here = record.plan.evidence.get("conversation") if item.kind == ISSUED else None
         for row in await self.database.read(known_as, customer.number):
+            if row["customer"] == here:
+                continue
             await self.conversation.notify(
                 row["channel"], row["address"], CustomerId(row["customer"]), item.key, lambda draft: word(draft.texts)
             )
