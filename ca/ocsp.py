@@ -89,13 +89,14 @@ def is_about(question: Question, issuer: Issuer) -> bool:
 
 def _status(record: Record | None, issuer: Issuer) -> bytes:
     """DER CertStatus. RFC 6960 §2.2"""
-    if record is None or record.plan.issuer != issuer.name or record.status is Status.PLANNED:
+    if record is None or record.plan.issuer != issuer.name:
         return der.implicit(2, b"")
     if record.status is Status.FAILED or record.revoked_at is not None:
         # A failed serial was promised to nobody; its number stays taken and unusable for ever.
         code = crl.REASONS[record.reason or "unspecified"]
         reason = der.explicit(0, der.enumerated(code)) if code else b""
         return der.explicit(1, der.generalized_time(record.revoked_at or record.plan.planned_at), reason)
+    # A planned one has no bytes yet: unknown until it is signed and stored.
     return der.implicit(0, b"") if record.der is not None else der.implicit(2, b"")
 
 

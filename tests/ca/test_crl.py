@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from cryptography import x509
 
-from ca import crl
+from ca import crl, der
 from ca.ports import RevokedEntry, Serial
 from tests.ca.pki import NOW, pki
 
@@ -24,6 +24,8 @@ def load(*entries: RevokedEntry, kind: str = "p-256") -> x509.CertificateRevocat
 def test_an_empty_list(kind: str) -> None:
     loaded = load(kind=kind)
     assert len(loaded) == 0
+    fields = der.read(loaded.tbs_certlist_bytes).children()
+    assert len(fields) == 6, "RFC 5280 §5.1.2.6: revokedCertificates is absent, not empty"
     assert loaded.issuer == pki(kind).issuer.certificate.subject
     assert (loaded.last_update_utc, loaded.next_update_utc) == (NOW, NOW + DAY)
     assert loaded.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number == 7

@@ -55,6 +55,7 @@ def test_common_name(name: str, english: str | None, starts: str) -> None:
         "홍\u202e길동",
         "홍\u200b길동",
         "홍길동,ou=x",
+        "홍,길동",
         "홍/길동",
         "홍\\길동",
         "홍=길동",
