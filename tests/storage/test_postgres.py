@@ -62,15 +62,17 @@ class Wire:
             await asyncio.gather(self.copy(reader, forth, writer), self.copy(back, writer, forth))
 
     async def copy(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, other: asyncio.StreamWriter) -> None:
-        while octets := await source.read(65536):
-            if self.silent:
-                continue
-            if self.lose_commits and b"COMMIT\0" in octets and octets[:1] in b"QP":
-                self.lose_commits -= 1
-                other.transport.abort()  # the answer has nowhere to go
-            sink.write(octets)
-            await sink.drain()
-        sink.close()
+        try:
+            while octets := await source.read(65536):
+                if self.silent:
+                    continue
+                if self.lose_commits and b"COMMIT\0" in octets and octets[:1] in b"QP":
+                    self.lose_commits -= 1
+                    other.transport.abort()  # the answer has nowhere to go
+                sink.write(octets)
+                await sink.drain()
+        finally:
+            sink.close()
 
 
 @pytest.fixture
@@ -95,6 +97,18 @@ def put(tx: Tx, issuer: str) -> int:
 
 def issuers(tx: Tx) -> list[str]:
     return [row["issuer"] for row in tx.all("SELECT issuer FROM crl_numbers ORDER BY issuer")]
+
+
+async def until_it_answers(database: Database, issuer: str) -> None:
+    """A connection that was being made in bad times may keep one caller waiting for a connect timeout."""
+    until = time.monotonic() + 10
+    while True:
+        try:
+            await database.run(put, issuer, deadline=1)
+        except DatabaseUnavailable:
+            assert time.monotonic() < until
+        else:
+            return
 
 
 async def test_a_lost_answer_to_commit_is_said_to_be_unknown(numbers: Database, wire: Wire) -> None:
@@ -126,12 +140,10 @@ async def test_silence_ends_at_the_deadline_and_frees_the_thread(numbers: Databa
     )
     assert time.monotonic() - started < 2
     assert all(isinstance(a, DatabaseSlow | OutcomeUnknown) for a in answers)
-    wire.silent = False
-    wire.cut()
+    wire.silent = False  # for new connections; the old ones wait for answers that were swallowed
+    await until_it_answers(numbers, "after")
     await asyncio.gather(*(numbers.run(put, f"after {n}") for n in range(6)))
-    assert [issuer for issuer in await numbers.read(issuers) if issuer.startswith("after")] == [
-        f"after {n}" for n in range(6)
-    ]
+    assert len([issuer for issuer in await numbers.read(issuers) if issuer.startswith("after ")]) == 6
 
 
 async def test_away_and_back(numbers: Database, wire: Wire) -> None:
@@ -140,14 +152,7 @@ async def test_away_and_back(numbers: Database, wire: Wire) -> None:
     with pytest.raises(DatabaseUnavailable):
         await numbers.run(put, "away", deadline=0.5)
     wire.refuse = False
-    started = time.monotonic()
-    while True:
-        try:
-            await numbers.run(put, "back")
-        except DatabaseUnavailable:
-            assert time.monotonic() - started < 6
-        else:
-            break
+    await until_it_answers(numbers, "back")
     assert await numbers.read(issuers) == ["back"]
 
 

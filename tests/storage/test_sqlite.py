@@ -119,6 +119,21 @@ async def test_somebody_else_holds_the_file(notes: Database, path: Path) -> None
     assert await notes.read(ids) == [2]
 
 
+async def test_a_write_keeps_others_out_from_its_first_read_on(notes: Database, path: Path) -> None:
+    """Else what it decided on could change before it writes, and SQLite would refuse the write without waiting."""
+
+    def reads_then_writes(tx: Tx) -> None:
+        assert ids(tx) == []
+        other = sqlite3.connect(path, isolation_level=None, timeout=0)
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            other.execute("INSERT INTO notes (id) VALUES (1)")
+        other.close()
+        put(tx, 2)
+
+    await notes.run(reads_then_writes)
+    assert await notes.read(ids) == [2]
+
+
 async def test_slow_to_commit_is_not_said_to_be_withdrawn(notes: Database) -> None:
     """A request that was kept waits for the others of its group: from there on it may be stored."""
     go_on = threading.Event()
