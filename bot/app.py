@@ -42,7 +42,7 @@ from handlers.person import Person
 from handlers.proving import Rules
 from handlers.reception import Reception
 from handlers.texts import Texts, load_texts
-from handlers.understanding.matcher import Matcher, load_catalogue
+from handlers.understanding import Understanding
 
 log = logging.getLogger(__name__)
 
@@ -201,7 +201,7 @@ async def _build(settings: Settings, clock: Callable[[], datetime], database: Da
         Person(lambda: f"{secrets.randbelow(10**5):05d}-{secrets.token_hex(2).upper()}"),
     )
     reception = Reception(
-        {flow.name: flow for flow in flows}, texts, Matcher(load_catalogue()), Knowledge(load_links()),
+        {flow.name: flow for flow in flows}, texts, Understanding(), Knowledge(load_links()),
         lambda: secrets.token_urlsafe(9),
     )  # fmt: skip
     conversations = Conversations(database, EffectWriter(audit, sealer, outbox.put, reminders.stop), links.url)

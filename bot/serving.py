@@ -36,7 +36,7 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self.application = application
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - as uvicorn calls it
         # Not uvicorn's own: that raises the signal again once it has stopped, before we could close anything.
         self.application.close()
         self.force_exit = self.should_exit and sig == signal.SIGINT

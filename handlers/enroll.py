@@ -36,6 +36,8 @@ from handlers.proving import Proving, Rules
 from handlers.texts import Texts
 
 KINDS: Final = ("personal", "business")
+RENEWAL: Final = timedelta(days=30)
+"""How long before its end a certificate may be renewed."""
 PLACES: Final = ("this_pc", "usb", "phone", "folder")
 
 
@@ -118,11 +120,11 @@ class Enroll(Proving):
     # -- what is needed, which kind ---------------------------------------------------------------------------
 
     async def ask_prepare(self, turn: Turn) -> Ask:
-        return Ask(("ready", "pc", "app"))
+        return Ask(("ready", "pc", "app", "cautions"))
 
     async def take_prepare(self, turn: Turn, answer: str) -> Taken:
-        if answer in {"pc", "app"}:
-            turn.say(f".guide.{answer}_steps")
+        if answer in {"pc", "app", "cautions"}:
+            turn.say(".guide.cautions" if answer == "cautions" else f".guide.{answer}_steps")
             return Goto("prepare")
         return None if answer == "ready" else Again("not_offered")
 
@@ -188,7 +190,7 @@ class Enroll(Proving):
         return None if answer == "yes" else Again("not_offered")
 
     async def ask_terms(self, turn: Turn) -> Ask:
-        return Ask(("agree", "full", "disagree"))
+        return Ask(("agree", "full", "disagree"), {"summary": self.texts[turn.locale]("terms.summary")})
 
     async def take_terms(self, turn: Turn, answer: str) -> Taken:
         t = self.texts[turn.locale]
@@ -348,8 +350,10 @@ class Enroll(Proving):
 
     async def finish(self, turn: Turn) -> Done | Stop:
         kept = turn.data["kept"]
+        until = datetime.fromisoformat(kept["until"])
+        turn.say(".guide.after", until=until, renew_from=until - RENEWAL)
         return Done(
-            {"serial": kept["serial"], "until": datetime.fromisoformat(kept["until"])},
+            {"serial": kept["serial"], "until": until},
             ("means:int_backup", "means:int_register_other", "means:faq_renew_period"),
             variant="checked" if turn.data.get("checked") else None,
         )

@@ -17,8 +17,7 @@ from handlers.flow import Again, Ask, Done, Flow, FlowState, OpenPage, PageDone,
 from handlers.message import CustomerId, Incoming, Reply
 from handlers.talk import Talk
 from handlers.texts import Texts
-from handlers.understanding.commands import command as command_of
-from handlers.understanding.matcher import Matcher, Understood
+from handlers.understanding import Understanding, Understood
 from handlers.walking import Outcome, Walker
 from handlers.wording import MENU, flow_key, question, said_on_the_way, say
 
@@ -56,11 +55,11 @@ class Reception:
         self,
         flows: Mapping[str, Flow],
         texts: Mapping[str, Texts],
-        matcher: Matcher,
+        understanding: Understanding,
         knowledge: Knowledge,
         nonce: Callable[[], str],
     ) -> None:
-        self.flows, self.texts, self.matcher, self.knowledge = flows, texts, matcher, knowledge
+        self.flows, self.texts, self.understanding, self.knowledge = flows, texts, understanding, knowledge
         self.nonce = nonce
 
     def draft(self, customer: CustomerId, turn_id: str, now: datetime, talk: Talk) -> Draft:
@@ -99,7 +98,7 @@ class Reception:
     # -- buttons ----------------------------------------------------------------------------------------------
 
     def _pressed_by_typing(self, draft: Draft, text: str) -> str | None:
-        if command_of(text):
+        if self.understanding.command(text):
             return None
         offered = [(value, label) for value, label in draft.talk.offered]
         picked = forgiving.pick(text, offered)
@@ -164,8 +163,8 @@ class Reception:
     # -- words ------------------------------------------------------------------------------------------------
 
     async def _listen(self, draft: Draft, text: str) -> None:
-        command = command_of(text)
-        if command == "language" and (locale := _named_language(text)) is not None:
+        command = self.understanding.command(text)
+        if (locale := self.understanding.language(text)) is not None:
             await self._speak(draft, locale)
         elif command is not None:
             await self._obey(draft, command)
@@ -176,7 +175,7 @@ class Reception:
 
     async def _answer_step(self, draft: Draft, state: FlowState, text: str) -> None:
         walker = self._walker(draft, state)
-        understood = self.matcher.match(text)
+        understood = self.understanding.match(text)
         asked = understood.decision == "answer" or (understood.accept and _QUESTION.search(text) is not None)
         # A name could be anything: there a question is heard as a question first.
         if state.step in walker.flow.questions_first and asked:
@@ -197,7 +196,7 @@ class Reception:
             await self._ask_again(draft)
 
     async def _answer_question(self, draft: Draft, text: str) -> None:
-        understood = self.matcher.match(text)
+        understood = self.understanding.match(text)
         talk = draft.talk
         if understood.decision == "answer":
             await self._serve(draft, understood.slugs[0])
@@ -326,7 +325,7 @@ class Reception:
             return False
         if away:
             draft.say("common.welcome_back", journey=draft.texts(f"{state.flow}.start"))
-        if command_of(text) or (choice or "").startswith("cmd:"):
+        if self.understanding.command(text) or (choice or "").startswith("cmd:"):
             return False
         walker = self._walker(draft, state)
         outcome = await walker.resume_after_lapse()
@@ -393,14 +392,6 @@ class Reception:
     def offer(self, draft: Draft) -> None:
         """Remember the buttons of this turn, so that they can be typed."""
         draft.talk.offered = [[c.value, c.label] for reply in draft.replies for c in reply.choices]
-
-
-def _named_language(text: str) -> str | None:
-    """The language somebody asked for by its name."""
-    said = text.casefold()
-    if "english" in said or "영어" in said:
-        return "en"
-    return "ko" if "korean" in said or "한국" in said else None
 
 
 AFFIRMING = {

@@ -19,6 +19,7 @@ from handlers.bank import CustomerNumber
 from handlers.conversation import TooBusy
 from handlers.flow import PageForm, Refused
 from handlers.masking import name as masked_name
+from handlers.texts import KOREA
 
 LATE: Final = timedelta(hours=24)
 """How long after its time a page on which a certificate was issued may still be finished."""
@@ -154,7 +155,7 @@ class SecurePages:
         if suffix not in _KINDS or len(content) > MAX_DOCUMENT or content[:1] not in (b"P", b"0"):
             raise BadJson
         # The name is ours, so that no path and no personal data can be in it.
-        filename = f"CertTalk-{now:%Y%m%d}{suffix}"
+        filename = f"CertTalk-{now.astimezone(KOREA):%Y%m%d}{suffix}"
         kept = await self.service.documents.keep(link.id, link.customer, filename, _KINDS[suffix], content, now)
         return {"id": kept.id, "filename": kept.filename, "media_type": kept.media_type, "size": kept.size}
 
