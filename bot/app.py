@@ -6,7 +6,7 @@ import contextlib
 import logging
 import secrets
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -34,6 +34,7 @@ from bot.vault import Vault
 from ca.ports import Record
 from ca.registration import RegistrationAuthority
 from handlers.conversation import Conversation
+from handlers.effects import Effect, StartChallenge
 from handlers.enroll import Enroll
 from handlers.faq import Knowledge, load_links
 from handlers.identity import Identity, Limits
@@ -125,7 +126,7 @@ class Service:
 
     def deliver_soon(self) -> None:
         """Something was put into the outbox: send it now rather than at the next turn of the job."""
-        next(job for job in self.runner.jobs if job.name == "deliver").wake()
+        self.runner.wake("deliver")
 
     async def health(self) -> dict[str, object]:
         """Whether database, signer and jobs are well. Never raises."""
@@ -228,7 +229,13 @@ async def _build(settings: Settings, clock: Callable[[], datetime], database: Da
         clock,
     )
     bells = Bells()
-    conversation.on_said = bells.ring
+
+    def said(customer: CustomerId, effects: Sequence[Effect]) -> None:
+        bells.ring(customer)
+        if any(isinstance(effect, StartChallenge) for effect in effects):
+            runner.wake("deliver")  # the code is queued: somebody looks at their phone
+
+    conversation.on_said = said
     return Service(
         settings, clock, database, sealer, texts, audit, certificates, registration, registry, conversations,
         Addresses(database, new_id), conversation, records, links, documents=Documents(database, DOCUMENT_LIFE),

@@ -5,13 +5,14 @@ A message that was seen before is answered with what was answered then.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 from weakref import WeakValueDictionary
 
 from handlers.bank import BankUnavailable
+from handlers.effects import Effect
 from handlers.flow import Accepted, PageDone, PageForm, Refused, Turn
 from handlers.message import Answered, CustomerId, Incoming, Reply
 from handlers.reception import Draft, Reception
@@ -33,8 +34,8 @@ class Conversation:
         self, reception: Reception, store: ConversationStore, clock: Callable[[], datetime], default_locale: str
     ) -> None:
         self.reception, self.store, self.clock, self.default_locale = reception, store, clock, default_locale
-        self.on_said: Callable[[CustomerId], None] = _nobody_waits
-        """Called after every committed turn: somebody may be waiting for its words."""
+        self.on_said: Callable[[CustomerId, Sequence[Effect]], None] = _nobody_waits
+        """Called after every committed turn: somebody may wait for its words, or for what it queued."""
         self._turns: WeakValueDictionary[CustomerId, asyncio.Lock] = WeakValueDictionary()
 
     async def handle(self, said: Incoming) -> Answered:
@@ -152,7 +153,7 @@ class Conversation:
                 )  # fmt: skip
                 first_seq = await self.store.commit(record)
                 if first_seq is not None:
-                    self.on_said(said.customer)
+                    self.on_said(said.customer, draft.effects)
                     return replace(answered, first_seq=first_seq)
         raise TooBusy
 
@@ -179,7 +180,7 @@ class Conversation:
         return draft
 
 
-def _nobody_waits(customer: CustomerId) -> None:
+def _nobody_waits(customer: CustomerId, effects: Sequence[Effect]) -> None:
     """Until a channel says who does."""
 
 

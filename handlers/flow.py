@@ -12,7 +12,7 @@ next message is `turn.data`, which is JSON. Results are data; `handlers.conversa
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar, Final, Self
 
@@ -184,7 +184,7 @@ class FlowState:
     nonce: str = ""
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return dict(vars(self))
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> Self:

@@ -5,7 +5,7 @@ commit writes everything a turn decided; a lost race (`revision`) writes nothing
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol, Self
 
@@ -29,7 +29,11 @@ class Talk:
     last_at: str = ""
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        # Not `asdict`: its deep copies cost more than the rest of a turn's bookkeeping.
+        parts = dict(vars(self))
+        for name in ("flow", "paused"):
+            parts[name] = parts[name] and parts[name].as_json()
+        return parts
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> Self:

@@ -34,6 +34,8 @@ class Texts:
         self.locale = locale
         self._catalogue = {key: value.strip() for key, value in catalogue.items()}
         self._templates: dict[str, Template] = {}
+        self._constant: dict[str, str] = {}
+        """Sentences without placeholders, rendered: the labels of buttons, mostly."""
         self._placeholders: dict[str, frozenset[str]] = {}
         self._sections: dict[str, dict[str, str]] = {}
         self._environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
@@ -49,13 +51,19 @@ class Texts:
 
     def __call__(self, key: str, /, **params: object) -> str:
         """Render `key`. Raises `MissingText` when the key or one of its placeholders is missing."""
+        if key in self._constant:
+            return self._constant[key]
         template = self._template(key)
-        if missing := self.placeholders(key) - params.keys():
+        wanted = self.placeholders(key)
+        if missing := wanted - params.keys():
             raise MissingText(f"{key} [{self.locale}]: not given: {', '.join(sorted(missing))}")
         try:
-            return template.render(params)
+            rendered = template.render(params)
         except UndefinedError as error:
             raise MissingText(f"{key} [{self.locale}]: {error.message}") from error
+        if not wanted:
+            self._constant[key] = rendered
+        return rendered
 
     def __contains__(self, key: object) -> bool:
         return key in self._catalogue

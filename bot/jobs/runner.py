@@ -53,6 +53,10 @@ class Runner:
         self.started = self.clock()
         self._tasks = [asyncio.create_task(job.run(self.clock), name=job.name) for job in self.jobs]
 
+    def wake(self, name: str) -> None:
+        """Have this job look now rather than at its next turn."""
+        next(job for job in self.jobs if job.name == name).wake()
+
     async def stop(self) -> None:
         for task in self._tasks:
             task.cancel()

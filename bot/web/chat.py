@@ -87,7 +87,6 @@ class ChatRoom:
             answered = await self.service.conversation.handle(said)
         except (TooBusy, DatabaseUnavailable):
             return self._later(503)
-        self.service.deliver_soon()
         return JSONResponse({"messages": bubbles(answered, said.message_id)})
 
     def _later(self, status: int) -> Response:

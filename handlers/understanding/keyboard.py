@@ -25,6 +25,7 @@ _FINAL_PAIRS: Final = {
     "ㄱㅅ": "ㄳ", "ㄴㅈ": "ㄵ", "ㄴㅎ": "ㄶ", "ㄹㄱ": "ㄺ", "ㄹㅁ": "ㄻ", "ㄹㅂ": "ㄼ", "ㄹㅅ": "ㄽ", "ㄹㅌ": "ㄾ",
     "ㄹㅍ": "ㄿ", "ㄹㅎ": "ㅀ", "ㅂㅅ": "ㅄ",
 }  # fmt: skip
+_KEY_OR_LETTER: Final = re.compile("[A-Za-zㄱ-ㅣ]")
 _C: Final = f"[{INITIALS}]"
 _V: Final = "(?:" + "|".join([*_VOWEL_PAIRS, f"[{VOWELS}]"]) + ")"
 _SYLLABLE: Final = re.compile(f"({_C})({_V})((?:{'|'.join(_FINAL_PAIRS)}|{_C})(?!{_V}))?|(.)", re.DOTALL)
@@ -45,6 +46,8 @@ def as_korean(text: str) -> str | None:
 
     None too when letters are left over that form no syllable: English rarely survives that.
     """
+    if not _KEY_OR_LETTER.search(text):
+        return None  # most messages are whole Hangul: there is nothing to read back
     typed = "".join(_KEYS.get(c, _KEYS.get(c.lower(), c)) for c in text)
     read = _SYLLABLE.sub(_compose, typed)
     syllables = sum("가" <= c <= "힣" for c in read)

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from itertools import accumulate
 from typing import Any, Final, Literal
 
 from handlers.understanding.keyboard import as_korean
@@ -100,19 +101,20 @@ class _Index:
             if times <= max(COMMON * total, 20)
         }
         self._unseen = math.log(1 + total) + 1
-        self._labels = tuple(phrases.examples)
-        place = {label: number for number, label in enumerate(self._labels)}
-        self._owner = [place[label] for label, _ in labelled]
         self._where: dict[str, list[tuple[int, float]]] = {feature: [] for feature in self._weight}
-        sums: list[dict[str, float]] = [{} for _ in self._labels]
+        sums: dict[str, dict[str, float]] = {label: {} for label in phrases.examples}
         for number, features in enumerate(counted):
             vector = {f: (1 + math.log(n)) * self._weight[f] for f, n in features.items() if f in self._weight}
             length = math.hypot(*vector.values()) or 1.0
-            label_sum = sums[self._owner[number]]
+            label_sum = sums[labelled[number][0]]
             for feature, weight in vector.items():
                 self._where[feature].append((number, weight / length))
                 label_sum[feature] = label_sum.get(feature, 0.0) + weight / length
-        self._lengths = [math.hypot(*label_sum.values()) or 1.0 for label_sum in sums]
+        ends = list(accumulate(len(texts) for texts in phrases.examples.values()))
+        lengths = [math.hypot(*label_sum.values()) or 1.0 for label_sum in sums.values()]
+        self._examples = total
+        self._labels = list(zip(sums, [0, *ends], ends, lengths, strict=False))
+        """Each label with where its examples begin and end, and the length of their sum."""
 
     def scores(self, tidied: str) -> tuple[dict[str, float], bool]:
         """Every label's likeness (0..1) to the text, none if it has no letters; and whether it names other business."""
@@ -120,7 +122,7 @@ class _Index:
         features = self._reader.features(read)
         if not features:
             return {}, False
-        likeness = [0.0] * len(self._owner)
+        likeness = [0.0] * self._examples
         squared = 0.0
         for feature, times in features.items():
             weight = (1 + math.log(times)) * self._weight.get(feature, self._unseen)
@@ -128,11 +130,9 @@ class _Index:
             for number, share in self._where.get(feature, ()):
                 likeness[number] += weight * share
         length = math.sqrt(squared)
-        by_label: list[list[float]] = [[] for _ in self._labels]
-        for owner, value in zip(self._owner, likeness, strict=True):
-            by_label[owner].append(value)
         scores = {}
-        for label, values, label_length in zip(self._labels, by_label, self._lengths, strict=True):
+        for label, begin, end, label_length in self._labels:
+            values = likeness[begin:end]
             whole = sum(values) / label_length
             values.sort(reverse=True)
             nearest = sum(w * v for w, v in zip(NEAREST, values, strict=False))
