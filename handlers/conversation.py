@@ -84,8 +84,8 @@ class Conversation:
             for _ in range(ATTEMPTS):
                 opened = await self.store.open(customer, channel, None)
                 talk = self._talk(opened, None)
-                state = talk.flow
-                if state is None or state.flow not in self.reception.flows or state.data.get("link") != form.link_id:
+                state = talk.behind(form.link_id)
+                if state is None or state.flow not in self.reception.flows:
                     return Refused("link_gone", final=True), talk.locale
                 now = self.clock()
                 turn = Turn(customer, f"form:{form.link_id}", now, talk.locale, state.data)
@@ -106,8 +106,8 @@ class Conversation:
         """What the page behind `link_id` shows, None when the conversation is elsewhere; and the locale."""
         opened = await self.store.open(customer, channel, None)
         talk = self._talk(opened, None)
-        state = talk.flow
-        if state is None or state.flow not in self.reception.flows or state.data.get("link") != link_id:
+        state = talk.behind(link_id)
+        if state is None or state.flow not in self.reception.flows:
             return None, talk.locale
         turn = Turn(customer, f"show:{link_id}", self.clock(), talk.locale, state.data)
         return await Walker(self.reception.flows[state.flow], turn, state).show(), talk.locale

@@ -177,7 +177,7 @@ class Enroll(Proving):
             {
                 "name": masking.name(customer.name),
                 "english_name": masking.name(customer.english_name) if customer.english_name else "",
-                "account": masking.account(customer.account),
+                "account": masking.account(turn.data["account"]),
                 "phone": masking.phone(customer.phone),
             },
         )
@@ -222,7 +222,7 @@ class Enroll(Proving):
             ("confirm", "change_kind", "change_account", "change_place"),
             {
                 "name": masking.name(customer.name),
-                "account": masking.account(customer.account),
+                "account": masking.account(turn.data["account"]),
                 "kind": t(f"enroll.kind_name.{turn.data['kind']}"),
                 "place": t(f"enroll.place.choice.{turn.data['place']}"),
                 "fee": self.rules.business_fee if turn.data["kind"] == "business" else 0,
@@ -242,7 +242,7 @@ class Enroll(Proving):
         await self.registry.withdraw_unkept(turn.data["number"], turn.data["kind"], turn.customer, turn.now)
         link_id = self.rules.new_id()
         expires_at = turn.now + self.rules.link_life
-        turn.data["link"], turn.data["link_until"] = link_id, expires_at.isoformat()
+        turn.data |= {"link": link_id, "link_step": "page", "link_until": expires_at.isoformat()}
         turn.data.setdefault("order", self.rules.new_id())
         turn.effect(OpenLink(link_id, "enroll", expires_at))
         turn.effect(Audit("page opened", turn.data["number"], {"link": link_id, "profile": turn.data["kind"]}))
@@ -321,7 +321,7 @@ class Enroll(Proving):
             shown["cells"] = [{"cell": cell, "half": half} for cell, half in cells]
         rows = {
             "name": masking.name(customer.name),
-            "account": masking.account(customer.account),
+            "account": masking.account(turn.data["account"]),
             "kind": t(f"enroll.kind_name.{turn.data['kind']}"),
             "place": t(f"enroll.place.choice.{turn.data['place']}"),
         }
@@ -335,7 +335,7 @@ class Enroll(Proving):
     # -- does it work? ----------------------------------------------------------------------------------------
 
     async def begin_works(self, turn: Turn) -> Any:
-        turn.data["link"] = self.rules.new_id()
+        turn.data |= {"link": self.rules.new_id(), "link_step": "works"}
         turn.effect(OpenLink(turn.data["link"], "login_check", turn.now + timedelta(days=1)))
         return None
 

@@ -86,9 +86,17 @@ class Reception:
 
     async def page_done(self, draft: Draft, done: PageDone) -> None:
         """A page the customer was sent to has finished: the conversation goes on by itself."""
-        state = draft.talk.flow
-        if state is None or await self._flow_is_outdated(draft) or state.data.get("link") != done.link_id:
+        talk = draft.talk
+        state = talk.behind(done.link_id)
+        if state is None:
             return
+        if state is talk.paused:
+            # What was waiting goes on now, and what came in between waits for it.
+            talk.flow, talk.paused = state, talk.flow
+        if await self._flow_is_outdated(draft):
+            return
+        # Whoever went back, or whose proof lapsed, while the page was open has finished it all the same.
+        state.step = state.data["link_step"]
         walker = self._walker(draft, state)
         await self._settle(draft, walker, await walker.hear(done))
 
@@ -134,7 +142,8 @@ class Reception:
             case "start" if rest in self.flows:
                 await self._begin(draft, rest)
             case "switch" if rest in self.flows:
-                draft.talk.flow = draft.talk.paused = None
+                if any(value == f"switch:{rest}" for value, _ in draft.talk.offered):
+                    draft.talk.flow = draft.talk.paused = None
                 await self._begin(draft, rest)
             case "means" if self.knowledge.knows(rest):
                 await self._serve(draft, rest)
@@ -207,7 +216,7 @@ class Reception:
         if understood.decision == "clarify" and talk.misses < STUCK_AFTER:
             near = [f"means:{slug}" for slug in understood.slugs[:3]]
             draft.say("common.did_you_mean", *near, "cmd:none_of_these")
-        elif talk.misses == 1:
+        elif talk.misses % 2:
             draft.say("common.not_understood", *MENU)
         else:
             draft.say("common.not_understood_again", "cmd:person", *MENU[:3])

@@ -28,6 +28,10 @@ class Talk:
     """Messages in a row that were not understood."""
     last_at: str = ""
 
+    def behind(self, link_id: str) -> FlowState | None:
+        """The flow, open or waiting, whose page this is."""
+        return next((one for one in (self.flow, self.paused) if one and one.data.get("link") == link_id), None)
+
     def as_json(self) -> dict[str, Any]:
         # Not `asdict`: its deep copies cost more than the rest of a turn's bookkeeping.
         parts = dict(vars(self))

@@ -80,29 +80,39 @@ class Walker:
         return result
 
     async def back(self) -> Outcome | None:
-        """The question before this one, or None at the beginning."""
-        plan = self.flow.plan(self.turn)
-        while self.state.trail:
-            step = self.state.trail.pop()
+        """The question before this one, or None at the beginning. Back from a change is where it was asked for."""
+        state, plan = self.state, self.flow.plan(self.turn)
+        if state.return_to in plan and set(plan[plan.index(state.step) : plan.index(state.return_to)]) <= set(
+            state.answered
+        ):
+            return await self._enter(self.flow.steps.index(state.step))
+        while state.trail:
+            step = state.trail.pop()
             if step in plan:
-                self.state.step, self.state.return_to, self.state.tries = step, None, 0
+                state.step, state.tries = step, 0
                 return await self.ask()
         return None
 
     async def resume_after_lapse(self) -> Outcome | None:
-        """Go back to the step whose proof has expired, if one has."""
+        """Go back to the step whose proof has expired, if one has; then on from where the customer stood."""
         step = self.flow.lapsed(self.turn, self.state.step)
-        return None if step is None else await self._enter(self.flow.steps.index(step), forced=True)
+        if step is None:
+            return None
+        self.state.return_to = self.state.return_to or self.state.step
+        return await self._enter(self.flow.steps.index(step), forced=True)
 
     async def _enter(self, index: int, *, forced: bool = False) -> Outcome:
         state = self.state
         state.tries = 0
+        # The way back is the way here, also after a leap back.
+        state.trail = [step for step in state.trail if self.flow.steps.index(step) < index]
         for position, name in enumerate(self.flow.steps[index:]):
             if name not in self.flow.plan(self.turn):
                 continue
             self._forget()
             wanted = forced and position == 0
             if not wanted and state.return_to and name != state.return_to and self._still_answered(name):
+                state.trail.append(name)
                 continue
             begin = getattr(self.flow, f"begin_{name}", None)
             begun: Any = await begin(self.turn) if begin else None
