@@ -10,8 +10,10 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from bot.gateways.adapters import connect
 from bot.gateways.bank_demo import DemoBank
 from bot.gateways.patience import PatientBank
+from bot.gateways.sms import SmsGateway
 from bot.gateways.sms_demo import DemoSms
 from bot.jobs.announcing import ISSUED, KINDS, Announcing, Reminding, put_notice
 from bot.jobs.cleaning import Cleaning
@@ -33,6 +35,7 @@ from bot.storage.pages import Documents, Links
 from bot.vault import Vault
 from ca.ports import Record
 from ca.registration import RegistrationAuthority
+from handlers.bank import BankRegister
 from handlers.conversation import Conversation
 from handlers.effects import Effect, StartChallenge
 from handlers.enroll import Enroll
@@ -47,7 +50,6 @@ from handlers.understanding import Understanding
 
 log = logging.getLogger(__name__)
 
-BUSINESS_FEE = 4_400
 DOCUMENT_LIFE = timedelta(hours=24)
 HISTORY_SHOWN = 200
 
@@ -106,7 +108,9 @@ class Service:
     identity: IdentityRecords
     links: Links
     documents: Documents
-    bank: DemoBank
+    bank: BankRegister
+    demo_bank: DemoBank
+    """Fictional customers and what they hold in the hand; answers nobody outside the demo."""
     phones: DemoPhones
     listing: Listing
     reminding: Reminding
@@ -184,8 +188,11 @@ async def _build(settings: Settings, clock: Callable[[], datetime], database: Da
     links = Links(database, sealer, lambda: settings.public_url)
     registry = Registry(registration, certificates, links, settings.certificates_per_day)
 
+    phones = DemoPhones(database, sealer)
     demo_bank = DemoBank(sealer.mac("demo bank", "key"), clock, DemoLedger(database, clock))
-    bank = PatientBank(demo_bank)
+    register: BankRegister = demo_bank if settings.demo else connect(settings, "bank")
+    sms: SmsGateway = DemoSms(phones, clock) if settings.demo else connect(settings, "sms")
+    bank = PatientBank(register)
     records = IdentityRecords(database)
     identity = Identity(
         records, bank, secrets.randbelow, lambda *parts: sealer.mac("code", *parts).hex(),
@@ -195,7 +202,10 @@ async def _build(settings: Settings, clock: Callable[[], datetime], database: Da
         ),
     )  # fmt: skip
     rules = Rules(
-        timedelta(minutes=settings.link_minutes), timedelta(minutes=settings.proof_minutes), BUSINESS_FEE, new_id
+        timedelta(minutes=settings.link_minutes),
+        timedelta(minutes=settings.proof_minutes),
+        settings.business_fee,
+        new_id,
     )
     flows = (
         Enroll(bank, identity, texts, rules, registry, links, settings.ca_name),
@@ -207,9 +217,8 @@ async def _build(settings: Settings, clock: Callable[[], datetime], database: Da
     )  # fmt: skip
     conversations = Conversations(database, EffectWriter(audit, sealer, outbox.put, reminders.stop), links.url)
     conversation = Conversation(reception, conversations, clock, settings.default_locale)
-    phones = DemoPhones(database, sealer)
     announcing = Announcing(database, sealer, certificates, bank, conversation, texts, clock, settings.default_locale)
-    delivering = Delivering(database, sealer, DemoSms(phones, clock), clock, dict.fromkeys(KINDS, announcing.deliver))
+    delivering = Delivering(database, sealer, sms, clock, dict.fromkeys(KINDS, announcing.deliver))
     reminding = Reminding(database, sealer, clock)
     cleaning = Cleaning(database, sealer, links, registration, conversation, clock)
     listing = Listing(registration, certificates, clock)
@@ -239,7 +248,8 @@ async def _build(settings: Settings, clock: Callable[[], datetime], database: Da
     return Service(
         settings, clock, database, sealer, texts, audit, certificates, registration, registry, conversations,
         Addresses(database, new_id), conversation, records, links, documents=Documents(database, DOCUMENT_LIFE),
-        bank=demo_bank, phones=phones, listing=listing, reminding=reminding, cleaning=cleaning,
+        bank=bank,
+        demo_bank=demo_bank, phones=phones, listing=listing, reminding=reminding, cleaning=cleaning,
         delivering=delivering, vault=vault, runner=runner, bells=bells,
     )  # fmt: skip
 

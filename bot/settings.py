@@ -56,6 +56,10 @@ class Settings(BaseSettings):
 
     demo: bool = True
     """Fictional customers, and their phones, cards and tokens beside the chat."""
+    bank: str = ""
+    """Where the bank's register comes from, `package.module:function`; the demo has its own."""
+    sms: str = ""
+    """Where text messages go, `package.module:function`; the demo has its own."""
     default_locale: Literal["ko", "en"] = "ko"
 
     ca_name: PlainName = "CertTalk"
@@ -77,6 +81,8 @@ class Settings(BaseSettings):
     tries: int = Field(5, ge=3, le=10)
     """Wrong answers before a code, card or token is locked, over all channels together."""
 
+    business_fee: int = Field(55_000, ge=0, le=10_000_000)
+    """Won a business certificate costs for a year, VAT included."""
     sms_per_hour: int = Field(5, ge=1, le=60)
     """Codes one customer may be sent in an hour."""
     messages_per_minute: int = Field(60, ge=1, le=6000)
@@ -122,6 +128,15 @@ class Settings(BaseSettings):
         if not re.match(r"(sqlite:///|postgresql://)\S", url.get_secret_value()):
             raise PydanticCustomError("database", "unknown engine")
         return url
+
+    @field_validator("bank", "sms")
+    @classmethod
+    def _an_adapter(cls, place: str, info: ValidationInfo) -> str:
+        if not place and not info.data.get("demo", True):
+            raise PydanticCustomError("adapter_needed", "only the demo has its own")
+        if place and not re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", place):
+            raise PydanticCustomError("adapter", "not package.module:function")
+        return place
 
     @field_validator("ca_passphrase_file")
     @classmethod
@@ -195,7 +210,14 @@ def unknown_settings(env_file: Path | None = ENV_FILE, environ: Mapping[str, str
     known = [PREFIX + name.upper() for name in Settings.model_fields]
     found = {name.upper() for name in (*environ, *_names(env_file)) if name.upper().startswith(PREFIX)}
     strangers = sorted(name for name in found - set(known) if not name.startswith(TESTS_ONLY))
-    return [Unknown(name, next(iter(get_close_matches(name, known, n=1, cutoff=0.75)), None)) for name in strangers]
+    return [Unknown(name, _closest(name, known)) for name in strangers]
+
+
+def _closest(name: str, known: list[str]) -> str | None:
+    # Without the prefix, which would make every short name look like every other.
+    bare = {one.removeprefix(PREFIX): one for one in known}
+    found = get_close_matches(name.removeprefix(PREFIX), bare, n=1, cutoff=0.7)
+    return bare[found[0]] if found else None
 
 
 def _names(env_file: Path | None) -> Iterator[str]:

@@ -21,7 +21,7 @@ class Console:
 
     def __init__(self, service: Service, who: str, *, as_json: bool, out: TextIO) -> None:
         self.service, self.as_json, self.out = service, as_json, out
-        demo = service.bank.customer(who) if service.settings.demo else None
+        demo = service.demo_bank.customer(who) if service.settings.demo else None
         customer = demo_customer(who) if demo else CustomerId(f"console:{who}")
         self.seat = console.Seat(customer, f"demo:{who}" if demo else who)
         self.phone = demo.phone.replace("-", "") if demo else None

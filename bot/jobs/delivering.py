@@ -1,5 +1,6 @@
 """Empties the outbox: at least once, with growing pauses, the payload forgotten once delivered."""
 
+import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
@@ -14,6 +15,9 @@ from bot.storage.effects import SMS
 from bot.storage.outbox import Item
 
 log = logging.getLogger(__name__)
+
+DEADLINE = 15.0
+"""Seconds for one delivery: shorter than the lease, so that nobody else takes it over meanwhile."""
 
 Deliver = Callable[[Item, dict[str, Any]], Awaitable[None]]
 
@@ -49,7 +53,8 @@ class Delivering:
         now = self.clock()
         try:
             opened = json.loads(self.sealer.open(item.kind, item.payload, item.key.encode()))
-            await self.by_kind[item.kind](item, opened)
+            async with asyncio.timeout(DEADLINE):
+                await self.by_kind[item.kind](item, opened)
         except (Undeliverable, SmsRefused, SealBroken, KeyError) as error:
             log.warning("given up", extra={"outbox": item.id, "kind": item.kind, "error": type(error).__name__})
             await self.database.run(outbox.bury, item.id, item.attempts, now, type(error).__name__)

@@ -24,7 +24,7 @@ class DemoDesk:
     async def show(self, request: Request) -> Response:
         visitor = await self.room.visitor(request)
         texts = self.room.texts(await self.room.locale_of(request, visitor.customer))
-        bank, now = self.service.bank, self.service.clock()
+        bank, now = self.service.demo_bank, self.service.clock()
         who = bank.customer(visitor.demo_id or "")
         assert who is not None
         cells, code = bank.card_cells(who.id), bank.otp_now(who.id, now)
@@ -45,7 +45,7 @@ class DemoDesk:
         refused, body = await self._asked(request)
         if refused is not None:
             return refused
-        who = self.service.bank.customer(str(body.get("customer")))
+        who = self.service.demo_bank.customer(str(body.get("customer")))
         if who is None:
             return JSONResponse({"error": "bad_request"}, 400)
         response = JSONResponse({"ok": True})

@@ -39,8 +39,8 @@ class Room:
         session = self.door.session(request)
         if self.service.settings.demo:
             who = request.cookies.get(AS_COOKIE, "")
-            if self.service.bank.customer(who) is None:
-                who = self.service.bank.customers()[0].id
+            if self.service.demo_bank.customer(who) is None:
+                who = self.service.demo_bank.customers()[0].id
             return Visitor(session, demo_customer(who), f"demo:{who}", who)
         # The session itself is not stored: whoever reads the database cannot take it over.
         address = self.service.sealer.mac("web session", session.id).hex()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.gateways.adapters import connect
 from bot.settings import Settings, SettingsError, is_loopback, load_settings, operator_locale, unknown_settings
 
 ROOT = Path(__file__).parents[2]
@@ -116,11 +117,33 @@ def test_a_public_address_is_kept_as_an_origin(given: str, kept: str) -> None:
     assert load_settings(None, public_url=given, host="0.0.0.0").public_url == kept
 
 
-def test_outside_the_demo_the_passphrase_is_the_operators(tmp_path: Path) -> None:
-    assert refused(demo=False) == {"CERTTALK_CA_PASSPHRASE_FILE": "passphrase_needed"}
+def test_outside_the_demo_bank_sms_and_passphrase_are_the_operators(tmp_path: Path) -> None:
+    assert refused(demo=False) == {
+        "CERTTALK_BANK": "adapter_needed",
+        "CERTTALK_SMS": "adapter_needed",
+        "CERTTALK_CA_PASSPHRASE_FILE": "passphrase_needed",
+    }
     file = tmp_path / "passphrase"
     file.write_text("long and secret\n")
-    assert load_settings(None, demo=False, ca_passphrase_file=file).ca_passphrase_file == file
+    given = {"demo": False, "ca_passphrase_file": file, "bank": "my_bank.register:connect", "sms": "my_bank:sms"}
+    assert load_settings(None, **given).ca_passphrase_file == file
+
+
+@pytest.mark.parametrize("place", ["mybank", "mybank.register", "mybank:", ":connect", "my bank:connect", "a:b:c"])
+def test_an_adapter_is_named_by_module_and_function(place: str) -> None:
+    assert refused(bank=place) == {"CERTTALK_BANK": "adapter"}
+
+
+@pytest.mark.parametrize("place", ["no_such_package:connect", "json:no_such_function"])
+def test_an_adapter_that_cannot_be_loaded_is_named(place: str) -> None:
+    with pytest.raises(SettingsError, match="CERTTALK_BANK") as caught:
+        connect(load_settings(None, bank=place), "bank")
+    assert [problem.reason for problem in caught.value.problems] == ["adapter_broken"]
+
+
+def test_an_adapter_is_called_with_the_settings() -> None:
+    settings = load_settings(None, bank="builtins:repr")
+    assert connect(settings, "bank") == repr(settings)
 
 
 def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
@@ -138,9 +161,9 @@ def test_a_password_in_the_database_url_is_not_shown() -> None:
 def test_a_misspelt_name_is_found_with_the_one_it_resembles(tmp_path: Path) -> None:
     env_file = tmp_path / ".env"
     env_file.write_text("certtalk_prot=1\nCERTTALK_DEMO=true\nOTHER=1\n")
-    environ = {"CERTTALK_XYZ": "1", "CERTTALK_PORT": "1", "CERTTALK_TEST_POSTGRES_URL": "x", "CERTTALK_CHECKS": "x"}
+    environ = {"CERTTALK_QWV": "1", "CERTTALK_PORT": "1", "CERTTALK_TEST_POSTGRES_URL": "x", "CERTTALK_CHECKS": "x"}
     found = {unknown.name: unknown.closest for unknown in unknown_settings(env_file, environ)}
-    assert found == {"CERTTALK_PROT": "CERTTALK_PORT", "CERTTALK_XYZ": None}
+    assert found == {"CERTTALK_PROT": "CERTTALK_PORT", "CERTTALK_QWV": None}
 
 
 @pytest.mark.parametrize(
