@@ -162,13 +162,13 @@ class Addresses:
     def __init__(self, database: Database, new_id: Callable[[], str]) -> None:
         self.database, self.new_id = database, new_id
 
+    async def known(self, channel: str, address: str) -> CustomerId | None:
+        """The customer of an address that has written before."""
+        found = await self.database.read(_customer_at, channel, address)
+        return CustomerId(found) if found else None
+
     async def customer_at(self, channel: str, address: str, now: datetime) -> CustomerId:
-        def find(tx: Tx) -> str:
-            row = tx.one(
-                "SELECT customer FROM addresses WHERE channel = :channel AND address = :address",
-                channel=channel, address=address,
-            )  # fmt: skip
-            return row["customer"] if row else ""
+        """The customer of an address; somebody new when it has never written."""
 
         def make(tx: Tx) -> str:
             tx.execute(
@@ -176,10 +176,17 @@ class Addresses:
                 "VALUES (:channel, :address, :customer, :at) ON CONFLICT (channel, address) DO NOTHING",
                 channel=channel, address=address, customer=self.new_id(), at=text_of(now),
             )  # fmt: skip
-            return find(tx)
+            return _customer_at(tx, channel, address)
 
-        known = await self.database.read(find)
-        return CustomerId(known or await self.database.run(make))
+        return await self.known(channel, address) or CustomerId(await self.database.run(make))
+
+
+def _customer_at(tx: Tx, channel: str, address: str) -> str:
+    row = tx.one(
+        "SELECT customer FROM addresses WHERE channel = :channel AND address = :address",
+        channel=channel, address=address,
+    )  # fmt: skip
+    return row["customer"] if row else ""
 
 
 def known_as(tx: Tx, number: str) -> Sequence[Row]:

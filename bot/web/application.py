@@ -3,20 +3,22 @@
 import logging
 
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
 
 from bot.app import Service
+from bot.storage.database import DatabaseUnavailable
 from bot.web.chat import ChatRoom
 from bot.web.desk import DemoDesk
-from bot.web.guard import Guarded
+from bot.web.guard import BodyTooLarge, Guarded, host_of, too_large
 from bot.web.pages import SecurePages
 from bot.web.pki import PkiDesk
 from bot.web.room import Room
+from handlers.bank import BankUnavailable
+from handlers.conversation import TooBusy
 
 log = logging.getLogger(__name__)
 
@@ -36,25 +38,47 @@ class Application:
             Route("/healthz", self.health),
             Mount("/static", StaticFiles(packages=[("bot.web", "static")])),
         ]
-        https = service.settings.public_url.startswith("https://")
-        host = service.settings.public_url.partition("://")[2].rpartition(":")[0] or service.settings.public_url
-        # A page elsewhere must not reach the loopback demo under a name of its own (DNS rebinding).
-        hosts = sorted({host.strip("[]"), service.settings.public_url.partition("://")[2], "127.0.0.1", "localhost"})
-        self.asgi = Starlette(
-            routes=routes,
-            middleware=[
-                Middleware(Guarded, https=https),
-                Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False),
-            ],
-            exception_handlers={Exception: _broken},
+        scheme, _, authority = service.settings.public_url.partition("://")
+        # Outside of everything else, so that an answer to a fault carries the headers as well.
+        self.asgi: ASGIApp = Guarded(
+            Starlette(
+                routes=routes,
+                exception_handlers={
+                    BodyTooLarge: _too_large,
+                    ClientDisconnect: _gone,
+                    **dict.fromkeys((BankUnavailable, DatabaseUnavailable, TooBusy), self._later),
+                    Exception: _broken,
+                },
+            ),
+            https=scheme == "https",
+            # A page elsewhere must not reach the loopback demo under a name of its own (DNS rebinding).
+            hosts=frozenset({host_of(authority), "127.0.0.1", "localhost", "[::1]"}),
         )
 
     async def health(self, request: Request) -> Response:
         report = await self.service.health()
         return JSONResponse(report, 200 if report["ok"] else 503)
 
+    async def _later(self, request: Request, error: Exception) -> Response:
+        """Nothing was stored, or asking again is safe: whoever asks in a moment gets it."""
+        log.warning("not now", extra={"path": request.url.path, "error": type(error).__name__})
+        text = self.service.texts[self.service.locale]("common.too_busy")
+        if request.method == "GET":
+            return PlainTextResponse(text, 503, headers={"Retry-After": "2"})
+        return JSONResponse({"error": "busy", "text": text, "final": False, "fields": []}, 503,
+                            headers={"Retry-After": "2"})  # fmt: skip
+
     def close(self) -> None:
         self.chat.close()
+
+
+async def _too_large(request: Request, error: Exception) -> Response:
+    return too_large()
+
+
+async def _gone(request: Request, error: Exception) -> Response:
+    """Nobody is there to read it."""
+    return Response(status_code=400)
 
 
 async def _broken(request: Request, error: Exception) -> Response:

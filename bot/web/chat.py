@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import quote
@@ -23,6 +24,7 @@ from handlers.message import Answered, CustomerId, Incoming, Reply
 POLL = 2.0
 """Seconds between looks for words that another process wrote."""
 STILL_HERE = 15.0
+_MESSAGE_ID = re.compile(r"[\x21-\x7e]{8,64}")
 PREFIX = "web:"
 """Before the page's own message ids, which come back with what the customer said."""
 
@@ -64,19 +66,18 @@ class ChatRoom:
         ]
 
     async def page(self, request: Request) -> Response:
-        visitor = await self.room.visitor(request)
-        locale = await self.room.locale_of(request, visitor.customer)
+        locale = await self.room.locale_of(request, await self.room.known(request))
         texts = self.room.texts(locale)
         demo = self.service.settings.demo
         return self.room.page(
-            "chat.html", visitor.session, locale=locale, texts=texts.section("chat"),
+            "chat.html", self.room.door.session(request), locale=locale, texts=texts.section("chat"),
             desk=texts.section("desk") if demo else None, demo=demo,
         )  # fmt: skip
 
     async def say(self, request: Request) -> Response:
-        visitor = await self.room.visitor(request)
-        if self.room.door.refuses(request, visitor.session):
+        if self.room.door.refuses(request, self.room.door.session(request)):
             return JSONResponse({"error": "csrf"}, 403)
+        visitor = await self.room.visitor(request)
         if not self.room.door.pace.allows(visitor.customer):
             return self._later(429)
         try:
@@ -124,11 +125,11 @@ class ChatRoom:
                     yield ": still here\n\n"
 
     async def document(self, request: Request) -> Response:
-        visitor = await self.room.visitor(request)
-        found = await self.service.documents.content(
-            request.path_params["id"][:64], visitor.customer, self.service.clock()
+        customer = await self.room.known(request)
+        found = customer and await self.service.documents.content(
+            request.path_params["id"][:64], customer, self.service.clock()
         )
-        if found is None:
+        if not found:
             return Response(self.room.texts(self.service.locale)("web.document_gone"), 404, media_type="text/plain")
         document, content = found
         # RFC 6266 §4.3: the name in UTF-8; a client's path never comes near a file system.
@@ -143,7 +144,7 @@ class ChatRoom:
 
 def _incoming(body: dict[str, Any], visitor: Visitor) -> Incoming:
     message_id, text, choice = body.get("id"), body.get("text", ""), body.get("choice")
-    if not isinstance(message_id, str) or not 8 <= len(message_id) <= 64 or not message_id.isascii():
+    if not isinstance(message_id, str) or not _MESSAGE_ID.fullmatch(message_id):
         raise BadJson
     if not isinstance(text, str) or not (choice is None or isinstance(choice, str)):
         raise BadJson

@@ -6,15 +6,16 @@ loopback demo uses the plain name.
 """
 
 import json
+import re
 import secrets
 import time
 from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bot.sealing import Sealer
@@ -39,10 +40,13 @@ _HEADERS: Final = {
 
 
 class Guarded:
-    """ASGI middleware: refuses bodies that are too large, adds the headers; `no-store` unless the answer says else."""
+    """ASGI middleware: refuses other hosts' names and bodies that are too large, adds the headers.
 
-    def __init__(self, app: ASGIApp, *, https: bool) -> None:
-        self.app = app
+    `no-store` unless the answer says else. A body without a length raises `BodyTooLarge` where it is read.
+    """
+
+    def __init__(self, app: ASGIApp, *, https: bool, hosts: frozenset[str]) -> None:
+        self.app, self.hosts = app, hosts
         self.headers = dict(_HEADERS)
         if https:
             self.headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
@@ -60,9 +64,13 @@ class Guarded:
                 headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
-        length = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
-        if not length.isdigit() or int(length[:20]) > MAX_BODY:
-            await JSONResponse({"error": "too_large"}, 413)(scope, receive, send_with_headers)
+        given = Headers(scope=scope)
+        if host_of(given.get("host", "")) not in self.hosts:
+            await PlainTextResponse("Invalid host header", 400)(scope, receive, send_with_headers)
+            return
+        length = given.get("content-length", "0")
+        if not length.isdecimal() or len(length) > 12 or int(length) > MAX_BODY:
+            await too_large()(scope, receive, send_with_headers)
             return
         received = 0
 
@@ -74,14 +82,20 @@ class Guarded:
                 raise BodyTooLarge
             return message
 
-        try:
-            await self.app(scope, receive_counted, send_with_headers)
-        except BodyTooLarge:
-            await JSONResponse({"error": "too_large"}, 413)(scope, receive, send_with_headers)
+        await self.app(scope, receive_counted, send_with_headers)
 
 
 class BodyTooLarge(Exception):
     """A body without a length went on and on."""
+
+
+def too_large() -> Response:
+    return JSONResponse({"error": "too_large"}, 413)
+
+
+def host_of(authority: str) -> str:
+    """The name in `name:port`; `[::1]` keeps its brackets."""
+    return re.sub(r":\d*$", "", authority).lower()
 
 
 @dataclass(frozen=True, slots=True)

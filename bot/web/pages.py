@@ -15,6 +15,7 @@ from bot.storage.pages import OneTimeLink
 from bot.web.guard import BadJson, json_object
 from bot.web.room import Room
 from ca import verify
+from ca.ports import Status
 from handlers.bank import CustomerNumber
 from handlers.conversation import TooBusy
 from handlers.flow import PageForm, Refused
@@ -25,6 +26,7 @@ LATE: Final = timedelta(hours=24)
 """How long after its time a page on which a certificate was issued may still be finished."""
 MAX_DOCUMENT: Final = 64 * 1024
 CHALLENGE_LIFE: Final = timedelta(minutes=10)
+_CHALLENGE: Final = re.compile(r"([0-9]{1,12})-[A-Za-z0-9_-]{1,40}")
 CHALLENGE_PREFIX: Final = b"CertTalk login check v1\n"
 _KINDS: Final = {".p12": "application/x-pkcs12", ".zip": "application/zip"}
 _KEYS: Final[dict[str, dict[str, Any]]] = {
@@ -126,6 +128,9 @@ class SecurePages:
         texts = self.room.texts(self.service.locale)
         if record is None or record.der is None:
             return self.room.refusal(texts, "not_ready", 409)
+        if link.done_at is None and record.status is not Status.VALID:
+            # Withdrawn meanwhile, because nobody had kept it: the chat has a new page.
+            return self.room.refusal(texts, "link_gone", 410, final=True)
         now = self.service.clock()
         try:
             document = await self._keep(link, form.get("document"), now)
@@ -195,17 +200,17 @@ class SecurePages:
             form = await json_object(request)
             certificate, signature = _octets_of(form, "certificate"), _octets_of(form, "signature")
             r = _octets_of(form, "r") if form.get("r") else None
-            challenge_id, token = str(form["challenge_id"])[:64], str(form.get("s") or "")[:128]
+            challenge_id, token = str(form["challenge_id"]), str(form.get("s") or "")[:128]
         except (BadJson, KeyError):
             return self.room.refusal(default, "bad_request", 400)
         link = await self.service.links.by_token(token)
         locale = await self.room.locale_of(request, link.customer if link else None)
         texts = self.room.texts(locale)
         now = self.service.clock()
-        until, _, _ = challenge_id.partition("-")
+        known = _CHALLENGE.fullmatch(challenge_id)
         if (
-            not until.isdecimal()
-            or now.timestamp() > int(until[:12])
+            known is None
+            or now.timestamp() > int(known[1])
             or not await self.service.links.use_login_challenge(challenge_id, now)
         ):
             return self.room.refusal(texts, "challenge_gone", 409)

@@ -42,10 +42,20 @@ class Room:
             if self.service.demo_bank.customer(who) is None:
                 who = self.service.demo_bank.customers()[0].id
             return Visitor(session, demo_customer(who), f"demo:{who}", who)
-        # The session itself is not stored: whoever reads the database cannot take it over.
-        address = self.service.sealer.mac("web session", session.id).hex()
+        address = self._address(session)
         customer = await self.service.addresses.customer_at("web", address, self.service.clock())
         return Visitor(session, customer, address, None)
+
+    async def known(self, request: Request) -> CustomerId | None:
+        """Whose conversation this browser has; nobody is written down for looking."""
+        if self.service.settings.demo:
+            return (await self.visitor(request)).customer
+        session = self.door.session(request)
+        return None if session.fresh else await self.service.addresses.known("web", self._address(session))
+
+    def _address(self, session: Session) -> str:
+        # The session itself is not stored: whoever reads the database cannot take it over.
+        return self.service.sealer.mac("web session", session.id).hex()
 
     async def locale_of(self, request: Request, customer: CustomerId | None = None) -> str:
         """The conversation's language; else what the browser asks for, if we speak it; else the default."""
