@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final, Protocol
 
-from handlers import masking
+from handlers import forgiving, masking
 from handlers.bank import BankCustomer, BankRegister
 from handlers.effects import AcceptTerms, Audit, OpenLink
 from handlers.flow import (
@@ -270,7 +270,7 @@ class Enroll(Proving):
             return Goto("page")
         if turn.now >= datetime.fromisoformat(turn.data["link_until"]):
             return Goto("page", say="page.renewed")
-        return Again("waiting", free=True)
+        return Again("waiting", free=True, meant=forgiving.finished(answer))
 
     async def submit_page(self, turn: Turn, form: PageForm) -> Accepted | Refused:
         """The browser's request: factor answer, CSR and R. Issues once; the same key again gets the same answer."""
@@ -346,7 +346,7 @@ class Enroll(Proving):
         if isinstance(answer, PageDone):
             turn.data["checked"] = True
             return None
-        return None if answer == "later" else Again("waiting", free=True)
+        return None if answer == "later" else Again("waiting", free=True, meant=forgiving.finished(answer))
 
     async def finish(self, turn: Turn) -> Done | Stop:
         kept = turn.data["kept"]

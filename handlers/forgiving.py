@@ -101,6 +101,11 @@ def yes_no(text: str) -> bool | None:
     return False if said and said <= _NO else None
 
 
+def finished(text: str) -> bool:
+    """Whether all that was said is that something is done: "다 했어요", "완료!", "I'm done"."""
+    return len(text) <= LONGEST and "?" not in text and _FINISHED.fullmatch(_key(text)) is not None
+
+
 def pick(text: str, options: Sequence[tuple[str, str]]) -> str | None:
     """The value of the one option (value, label) that `text` means.
 
@@ -181,6 +186,10 @@ _NO: Final = _words(
 )
 _FILLER: Final = _words(
     "저 저는 전 좀 아 음 그냥 지금 다 모두 전부 감사 고마워 please thanks thank you i it do that all"
+)
+_FINISHED: Final = re.compile(
+    r"(?:이제|네)?(?:다|모두)?(?:(?:완료|저장)?(?:했|됐|되었)|끝났|끝냈|마쳤)(?:어|어요|습니다|음|네요|는데요)?|(?:모두)?(?:완료|끝)(?:요|이에요)?"
+    r"|(?:its|im|iam|ihave|ive|all)*(?:done|finished|complete|completed|ididit|saved)"
 )
 _ENDINGS: Final = (
     *("해주세요", "했습니다", "하겠습니다", "합니다", "습니다", "했어요", "할게요", "할래요", "하세요", "세요"),

@@ -84,6 +84,8 @@ class Proving(Flow):
         if self.proven(turn):
             return SKIP
         customer = await self.bank_customer(turn)
+        if await self.identity.code_locked(customer.number):
+            return Stop("codes_locked", choices=("cmd:person",))
         if not await self.identity.may_send_code(customer.number, turn.now):
             return Stop("too_many_codes", choices=("cmd:person",))
         t = self.texts[turn.locale]

@@ -1,4 +1,4 @@
-"""발급, when something is not as it was answered first: another kind, another account, no to the terms, a late change."""
+"""발급, when something is not as it was answered first: another kind, another account, no to the terms, a change."""
 
 import pytest
 

@@ -311,3 +311,18 @@ def test_hostile_input_costs_little(piece: str, length: int) -> None:
         began = time.process_time()
         read(hostile)
         assert time.process_time() - began < 0.05
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["다 했어요", "완료!", "끝났어요", "저장했어요", "네 다 됐습니다", "Done.", "I'm done", "all finished", "끝"],
+)
+def test_that_it_is_done(said: str) -> None:
+    assert forgiving.finished(said)
+
+
+@pytest.mark.parametrize(
+    "said", ["끝났나요?", "완료되면 어떻게 돼요", "done with which file", "네", "", "다", "끝" * 1001]
+)
+def test_that_nothing_is_said_to_be_done(said: str) -> None:
+    assert not forgiving.finished(said)
