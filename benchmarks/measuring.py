@@ -9,8 +9,11 @@ import os
 import platform
 import sqlite3
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from pathlib import Path
+from typing import Any
+
+from bot.cli import fast_loop
 
 
 def pin(core: int, process: int = 0) -> bool:
@@ -49,6 +52,12 @@ def resident_megabytes(process: int) -> float | None:
     except OSError:
         return None
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def in_fast_loop(work: Coroutine[Any, Any, None]) -> None:
+    """Run `work` in the loop that the service runs in."""
+    with asyncio.Runner(loop_factory=fast_loop()) as runner:
+        runner.run(work)
 
 
 class Measured:

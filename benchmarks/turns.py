@@ -19,7 +19,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
-from benchmarks.measuring import Measured, bare_commits, cpu_seconds, machine, measured, pin, table
+from benchmarks.measuring import Measured, bare_commits, cpu_seconds, in_fast_loop, machine, measured, pin, table
 from bot.app import running
 from bot.settings import load_settings
 from handlers.message import CustomerId, Incoming
@@ -174,6 +174,7 @@ async def main(seconds: float) -> None:
         port = free_port()
         environment = {
             "CERTTALK_DEMO": "false", "CERTTALK_CA_KEY": "p-256", "CERTTALK_CA_PASSPHRASE_FILE": str(passphrase),
+            "CERTTALK_BANK": "benchmarks.bare:bank", "CERTTALK_SMS": "benchmarks.bare:sms",
             "CERTTALK_MESSAGES_PER_MINUTE": "6000", "CERTTALK_LOG_LEVEL": "warning",
         }  # fmt: skip
         command = [sys.executable, "-m", "bot", "serve", "--data", str(folder / "served"), "--port", str(port)]
@@ -196,4 +197,4 @@ async def main(seconds: float) -> None:
 
 if __name__ == "__main__":
     print(machine())
-    asyncio.run(main(float(sys.argv[1]) if len(sys.argv) > 1 else 5.0))
+    in_fast_loop(main(float(sys.argv[1]) if len(sys.argv) > 1 else 5.0))

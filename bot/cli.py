@@ -92,7 +92,7 @@ def _run(verb: Verb, arguments: argparse.Namespace, settings: Settings) -> int:
 
     texts = load_texts()[settings.default_locale]
     try:
-        with asyncio.Runner(loop_factory=_fast_loop()) as runner:
+        with asyncio.Runner(loop_factory=fast_loop()) as runner:
             return runner.run(verb(arguments, settings))
     except PortTaken:
         print(texts("cli.port_taken", port=settings.port, other=settings.port + 1), file=sys.stderr)
@@ -104,7 +104,7 @@ def _run(verb: Verb, arguments: argparse.Namespace, settings: Settings) -> int:
     return 2
 
 
-def _fast_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+def fast_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
     """uvloop's, half the cost of a message; None, asyncio's own, where there is none (Windows)."""
     try:
         import uvloop
