@@ -295,6 +295,8 @@ class Reception:
     async def _begin(self, draft: Draft, name: str) -> None:
         talk = draft.talk
         if talk.flow is not None:
+            if talk.paused is not None and talk.paused.flow == name:
+                talk.flow, talk.paused = talk.paused, None
             if talk.flow.flow == name:
                 draft.say("common.already_here")
                 await self._ask_again(draft)

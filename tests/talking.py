@@ -159,6 +159,7 @@ class Talk:
             self.channel = "console" if self.channel == "web" else "web"
         self._count += 1
         await self.send(f"{self.channel}:{self._count}", text, value)
+        await self.service.delivering.work()
         return self._compare(keys, at, progress)
 
     async def send(self, message_id: str, text: str = "", choice: str | None = None) -> Answered:
@@ -206,7 +207,6 @@ class Talk:
 
     async def sms(self) -> list[str]:
         """The phone's messages, newest first."""
-        await self.service.delivering.work()
         return [text for _, text in await self.service.phones.messages(self.demo.phone.replace("-", ""), 1000)]
 
     async def code(self) -> str:
