@@ -116,8 +116,9 @@ class Browser:
     async def press(self, value: str, among: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Press the button whose value is `value`, with or without step and nonce."""
         offered = [choice["value"] for one in among for choice in one["choices"]]
-        pressed = next(v for v in offered if v == value or v.partition("=")[2].partition("~")[0] == value)
-        return await self.said(choice=pressed)
+        pressed = [v for v in offered if v == value or v.partition("=")[2].partition("~")[0] == value]
+        assert pressed, (value, among)
+        return await self.said(choice=pressed[0])
 
     async def desk(self) -> dict[str, Any]:
         return dict((await self.http.get("/demo/desk")).json())
@@ -165,6 +166,10 @@ class Browser:
     async def issue(self, path: str, key: Key) -> httpx2.Response:
         shown = await self.open(path)
         return await self.post(f"{path}/issue", {"factor": await self.factor(shown), **key.form})
+
+    async def issue_again(self, path: str, key: Key) -> httpx2.Response:
+        """As the page does when an answer was lost: the same key, and nothing of the second factor."""
+        return await self.post(f"{path}/issue", {"factor": None, **key.form})
 
     async def keep(self, path: str, document: Mapping[str, str] | None = None) -> httpx2.Response:
         return await self.post(f"{path}/done", {"document": document})

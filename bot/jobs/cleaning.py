@@ -41,7 +41,11 @@ class Cleaning:
     async def take_on(self) -> None:
         """Conversations whose page has finished while the process died."""
         for link in await self.links.waiting():
-            await self.resume(link)
+            try:
+                await self.resume(link)
+            except Exception:
+                # One that cannot go on must not keep the others waiting.
+                log.exception("a conversation could not go on", extra={"link": link.id})
 
     async def resume(self, link: OneTimeLink) -> None:
         """The page has finished: the conversation goes on, once."""
@@ -51,14 +55,15 @@ class Cleaning:
     async def work(self) -> None:
         now = self.clock()
         for serial, _link in await self.links.unkept_since(now - UNKEPT_FOR):
-            await self.registration.revoke(Serial(serial), "superseded", now)
+            # The word first: killed in between, the next look finds the certificate again and says nothing twice.
             await self.database.run(put_notice, self.sealer, UNKEPT, f"{serial:040x}", now)
+            await self.registration.revoke(Serial(serial), "superseded", now)
             log.info("revoked what nobody kept", extra={"serial": f"{serial:040x}"})
         await self.database.run(self._purge, now)
 
     def _purge(self, tx: Tx, now: datetime) -> None:
         tx.execute("DELETE FROM inbox WHERE at < :before", before=text_of(now - INBOX_KEPT))
-        tx.execute("DELETE FROM documents WHERE expires_at < :now", now=text_of(now))
+        tx.execute("DELETE FROM documents WHERE expires_at <= :now", now=text_of(now))
         tx.execute("DELETE FROM code_challenges WHERE expires_at < :before", before=text_of(now - timedelta(days=1)))
         tx.execute("DELETE FROM login_challenges WHERE used_at < :before", before=text_of(now - timedelta(days=1)))
         tx.execute("DELETE FROM lookups WHERE window_from < :before", before=text_of(now - timedelta(days=1)))

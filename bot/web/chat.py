@@ -112,11 +112,13 @@ class ChatRoom:
                 bell.clear()
                 messages: list[Message] = []
                 with contextlib.suppress(DatabaseUnavailable):
-                    messages = await self.service.conversations.history(customer, after)
+                    messages = await self.service.conversations.history(customer, after, HISTORY_SHOWN)
                 for one in messages:
                     after = one.seq
                     shown = bubble(one.seq, one.author, one.at, one.message_id, one.text, one.reply)
                     yield f"id: {one.seq}\ndata: {json.dumps(shown, ensure_ascii=False)}\n\n"
+                if len(messages) == HISTORY_SHOWN:
+                    continue  # a whole page: there may be more already
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(bell.wait(), POLL)
                 quiet = 0.0 if messages else quiet + POLL

@@ -10,12 +10,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from bot.storage.conversations import known_as
 from bot.storage.database import DatabaseUnavailable
 from bot.storage.pages import OneTimeLink
 from bot.web.guard import BadJson, json_object
 from bot.web.room import Room
 from ca import verify
-from ca.ports import Status
+from ca.ports import Record, Status
 from handlers.bank import CustomerNumber
 from handlers.conversation import TooBusy
 from handlers.flow import PageForm, Refused
@@ -214,8 +215,10 @@ class SecurePages:
             or not await self.service.links.use_login_challenge(challenge_id, now)
         ):
             return self.room.refusal(texts, "challenge_gone", 409)
-        checked = await self._check(certificate, signature, self._octets(challenge_id), r, now)
-        if checked.ok and link is not None and link.purpose == "login_check":
+        serial = verify.serial_of(certificate)
+        record = None if serial is None else await self.service.certificates.by_serial(serial)
+        checked = await self._check(certificate, signature, self._octets(challenge_id), r, record, now)
+        if checked.ok and record is not None and link is not None and await self._is_theirs(link, record):
             await self.service.links.finish(link.id, {"checked": True}, now)
             await self._resume(link.id)
         return JSONResponse(
@@ -229,12 +232,16 @@ class SecurePages:
             }
         )
 
+    async def _is_theirs(self, link: OneTimeLink, record: Record) -> bool:
+        """Whether the conversation that waits behind `link` is the certificate's subscriber's."""
+        rows = await self.service.database.read(known_as, record.plan.subscriber)
+        return link.purpose == "login_check" and any(row["customer"] == link.customer for row in rows)
+
     async def _check(
-        self, certificate: bytes, signature: bytes, challenge: bytes, r: bytes | None, now: datetime
-    ) -> verify.Checked:
+        self, certificate: bytes, signature: bytes, challenge: bytes, r: bytes | None, record: Record | None,
+        now: datetime,
+    ) -> verify.Checked:  # fmt: skip
         authority = self.service.registration.authority
-        serial = verify.serial_of(certificate)
-        record = None if serial is None else await self.service.certificates.by_serial(serial)
         # The VID is made over the bank's own customer number, so the bank can tell whose certificate it is.
         known = record and await self.service.bank.by_number(CustomerNumber(record.plan.subscriber))
         return verify.check(
