@@ -11,8 +11,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from itertools import combinations
+from itertools import combinations, islice, pairwise
 from pathlib import Path
+from statistics import median
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -20,7 +21,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from benchmarks.measuring import Measured, bare_commits, in_fast_loop, machine, repeated, table
-from bot.app import running, utc_now
+from bot.app import Service, running, utc_now
 from bot.settings import load_settings
 from ca import signing
 from ca.authority import Enrollment
@@ -28,6 +29,7 @@ from ca.ports import SubscriberId
 
 CA_KEYS = ("p-256", "rsa-2048", "rsa-3072")
 AT_ONCE = (1, 16)
+STAGED = 100
 E = 65537
 
 
@@ -72,13 +74,32 @@ def wanted(number: int, csr: bytes) -> Enrollment:
     )
 
 
-async def _issued(folder: Path, kind: str, csrs: list[bytes]) -> tuple[list[Measured], Measured]:
-    """With one and with several at once; and the bare signatures of the same key."""
+async def _stages(service: Service, csrs: Iterator[tuple[int, bytes]], count: int) -> list[str]:
+    """Median milliseconds of each stage, one certificate after another."""
+    authority, store = service.registration.authority, service.certificates
+    spent: list[list[float]] = []
+    for number, csr in islice(csrs, count):
+        ticks = [time.perf_counter()]
+        plan = authority.prepare(wanted(number, csr), utc_now())
+        ticks.append(time.perf_counter())
+        record = await store.plan(plan)
+        ticks.append(time.perf_counter())
+        der = authority.sign(record)
+        ticks.append(time.perf_counter())
+        await store.complete(plan.serial, der, utc_now())
+        ticks.append(time.perf_counter())
+        spent.append([1000 * (later - earlier) for earlier, later in pairwise(ticks)])
+    return [f"{median(stage):.2f}" for stage in zip(*spent, strict=True)]
+
+
+async def _issued(folder: Path, kind: str, csrs: list[bytes]) -> tuple[list[Measured], Measured, list[str]]:
+    """With one and with several at once; the bare signatures of the same key; and the stages."""
     settings = load_settings(None, data=folder / kind, ca_key=kind)
-    share = len(csrs) // len(AT_ONCE)
+    share = (len(csrs) - STAGED) // len(AT_ONCE)
     results = []
     async with running(settings, jobs=False) as service:
-        numbered = enumerate(csrs)
+        numbered = iter(enumerate(csrs))
+        stages = await _stages(service, numbered, STAGED)
         for at_once in AT_ONCE:
             each: list[float] = []
 
@@ -95,21 +116,23 @@ async def _issued(folder: Path, kind: str, csrs: list[bytes]) -> tuple[list[Meas
         authority = service.registration.authority
         tbs = authority.prepare(wanted(10**6, csrs[0]), utc_now()).tbs
         bare = repeated(1.0, lambda: signing.signed(tbs, authority.current.key))
-    return results, bare
+    return results, bare, stages
 
 
 async def main(count: int) -> None:
-    csrs = list(requests(count * len(AT_ONCE)))
-    rows = []
+    csrs = list(requests(count * len(AT_ONCE) + STAGED))
+    rows, staged = [], []
     with tempfile.TemporaryDirectory(prefix="certtalk-bench-") as made:
         folder = Path(made)
         for kind in CA_KEYS:
-            results, bare = await _issued(folder, kind, csrs)
+            results, bare, stages = await _issued(folder, kind, csrs)
+            staged.append([kind, *stages])
             for at_once, result in zip(AT_ONCE, results, strict=True):
                 rows.append([kind, at_once, *result.cells(), f"{bare.rate:,.0f}", f"{result.rate / bare.rate:.2f}"])
         commits = bare_commits(folder / "bare.db", 1.0)
     heads = ("CA key", "at once", "a second", "p50 ms", "p95 ms", "p99 ms", "bare signatures a second", "ratio")
     table("Durable certificates", heads, rows)
+    table("Where its time goes (ms)", ("CA key", "prepare, lint", "plan", "lint, sign, verify", "complete"), staged)
     print(f"\nBare sqlite3 commits in the same minute: {commits.rate:,.0f} a second; a certificate takes two.")
 
 

@@ -39,7 +39,7 @@ TURNS = (
     {"text": "취소"},
     {"text": "how do I back up my certificate?"},
 )
-"""Understanding is in half of them; that is more than people need, as they mostly press buttons."""
+"""What is typed has to be understood; that is more than people ask for, as they mostly press buttons."""
 
 
 # -- the service over HTTP ----------------------------------------------------------------------------------------
