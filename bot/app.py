@@ -94,6 +94,8 @@ class Service:
     """Everything that runs, for the web application, the console and the verbs."""
 
     settings: Settings
+    pages_at: str
+    """The address under which this process's pages are opened, an origin."""
     clock: Callable[[], datetime]
     database: Database
     sealer: Sealer
@@ -150,13 +152,17 @@ class Service:
 
 @contextlib.asynccontextmanager
 async def running(
-    settings: Settings, clock: Callable[[], datetime] = utc_now, *, jobs: bool = True
+    settings: Settings, clock: Callable[[], datetime] = utc_now, *, jobs: bool = True, pages_at: str = ""
 ) -> AsyncIterator[Service]:
-    """A service from its settings; reconciled before anything is served, its outbox kept when it stops."""
+    """A service from its settings; reconciled before anything is served, its outbox kept when it stops.
+
+    `pages_at` is where this process serves its pages when that is not the public address (the console's own port);
+    certificates carry the public address all the same.
+    """
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     database = await open_database(settings.database_url.get_secret_value())
     try:
-        service = await _build(settings, clock, database)
+        service = await _build(settings, clock, database, pages_at or settings.public_url)
         reconciled = await service.registration.reconcile(clock())
         if reconciled.finished or reconciled.failed:
             log.warning(
@@ -173,7 +179,7 @@ async def running(
         await database.close()
 
 
-async def _build(settings: Settings, clock: Callable[[], datetime], database: Database) -> Service:
+async def _build(settings: Settings, clock: Callable[[], datetime], database: Database, pages_at: str) -> Service:
     texts = load_texts()
     sealer = Sealer(load_or_make_key(settings.data / "service.key"))
     audit = AuditTrail(sealer.mac("audit", "key"))
@@ -185,7 +191,7 @@ async def _build(settings: Settings, clock: Callable[[], datetime], database: Da
 
     certificates = Certificates(database, audit, sealer.mac("export", "key"), clock, announce)
     registration = RegistrationAuthority(authority, certificates)
-    links = Links(database, sealer, lambda: settings.public_url)
+    links = Links(database, sealer, lambda: pages_at)
     registry = Registry(registration, certificates, links, settings.certificates_per_day)
 
     phones = DemoPhones(database, sealer)
@@ -246,11 +252,11 @@ async def _build(settings: Settings, clock: Callable[[], datetime], database: Da
 
     conversation.on_said = said
     return Service(
-        settings, clock, database, sealer, texts, audit, certificates, registration, registry, conversations,
-        Addresses(database, new_id), conversation, records, links, documents=Documents(database, DOCUMENT_LIFE),
-        bank=bank,
-        demo_bank=demo_bank, phones=phones, listing=listing, reminding=reminding, cleaning=cleaning,
-        delivering=delivering, vault=vault, runner=runner, bells=bells,
+        settings=settings, pages_at=pages_at, clock=clock, database=database, sealer=sealer, texts=texts, audit=audit,
+        certificates=certificates, registration=registration, registry=registry, conversations=conversations,
+        addresses=Addresses(database, new_id), conversation=conversation, identity=records, links=links,
+        documents=Documents(database, DOCUMENT_LIFE), bank=bank, demo_bank=demo_bank, phones=phones, listing=listing,
+        reminding=reminding, cleaning=cleaning, delivering=delivering, vault=vault, runner=runner, bells=bells,
     )  # fmt: skip
 
 

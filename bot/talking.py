@@ -85,8 +85,7 @@ async def talk(settings: Settings, who: str, *, as_json: bool) -> None:
     """Talk until the input ends. The pages of this conversation are served on any free loopback port."""
     listener = bound_socket("127.0.0.1", 0)
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    settings = settings.model_copy(update={"public_url": url, "host": "127.0.0.1"})
-    async with running(settings) as service:
+    async with running(settings, pages_at=url) as service:
         application = Application(service)
         server = server_for(application)
         server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]

@@ -38,7 +38,7 @@ class Application:
             Route("/healthz", self.health),
             Mount("/static", StaticFiles(packages=[("bot.web", "static")])),
         ]
-        scheme, _, authority = service.settings.public_url.partition("://")
+        scheme, _, authority = service.pages_at.partition("://")
         # Outside of everything else, so that an answer to a fault carries the headers as well.
         self.asgi: ASGIApp = Guarded(
             Starlette(

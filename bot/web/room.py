@@ -30,7 +30,7 @@ class Room:
     def __init__(self, service: Service) -> None:
         self.service = service
         settings = service.settings
-        self.door = Doorkeeper(service.sealer, settings.public_url, settings.messages_per_minute)
+        self.door = Doorkeeper(service.sealer, service.pages_at, settings.messages_per_minute)
         self.templates = Environment(
             loader=PackageLoader("bot.web", "templates"), autoescape=True, undefined=StrictUndefined
         )
