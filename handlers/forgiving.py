@@ -123,6 +123,8 @@ def pick(text: str, options: Sequence[tuple[str, str]]) -> str | None:
         return options[ordinal - 1][0] if 1 <= ordinal <= len(options) else None
     if any(word in said for word in _NEGATION):  # "휴대폰 말고요" names what is not wanted
         return None
+    plain = _POLITE.sub("", said)  # 사업자용으로 해주세요
+    said = plain if len(plain) > 1 else said
     named = [(value, label) for value, label in labels if label and label in said]
     longest = [v for v, label in named if not any(label != other and label in other for _, other in named)]
     begun = [value for value, label in labels if label.startswith(said)] if len(said) > 1 else []

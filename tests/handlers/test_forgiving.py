@@ -326,3 +326,10 @@ def test_that_it_is_done(said: str) -> None:
 )
 def test_that_nothing_is_said_to_be_done(said: str) -> None:
     assert not forgiving.finished(said)
+
+
+@pytest.mark.parametrize(
+    "said", ["사업자용으로 해주세요", "사업자용이요", "사업자용 부탁드려요", "사업자용으로 할게요"]
+)
+def test_a_label_in_a_polite_sentence(said: str) -> None:
+    assert forgiving.pick(said, [("personal", "개인용 (무료)"), ("business", "사업자용 (유료)")]) == "business"

@@ -1,4 +1,4 @@
-"""What may come at any step: back, cancel, start over, help, another language, another journey, an old button, a pause."""
+"""What may come at any step: back, cancel, start over, help, another language or journey, an old button, a pause."""
 
 import json
 import re
