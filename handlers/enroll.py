@@ -187,7 +187,12 @@ class Enroll(Proving):
             turn.data.pop("number", None)
             turn.forget("account", "name")
             return Goto("account", say="details.again")
-        return None if answer == "yes" else Again("not_offered")
+        if answer != "yes":
+            return Again("not_offered")
+        if turn.data.get("terms", {}).get("number") != turn.data["number"]:
+            # Who agreed before the account was changed may be another customer of the bank.
+            turn.forget("terms")
+        return None
 
     async def ask_terms(self, turn: Turn) -> Ask:
         return Ask(("agree", "full", "disagree"), {"summary": self.texts[turn.locale]("terms.summary")})
@@ -204,7 +209,7 @@ class Enroll(Proving):
         shown = hashlib.sha256(t("terms.full").encode()).hexdigest()
         customer = await self.bank_customer(turn)
         turn.effect(AcceptTerms(customer.number, t("terms.version"), turn.locale, shown))
-        turn.data["terms"] = {"version": t("terms.version"), "sha256": shown}
+        turn.data["terms"] = {"number": customer.number, "version": t("terms.version"), "sha256": shown}
         return None
 
     async def ask_place(self, turn: Turn) -> Ask:
