@@ -7,7 +7,7 @@ import pytest
 
 from handlers.flow import Accepted, PageForm, Refused
 from handlers.message import Choice, Incoming
-from tests.talking import R, House, Page, Talk, csr
+from tests.talking import House, Page, R, Talk, csr
 
 # -- typing instead of pressing ---------------------------------------------------------------------------------------
 
