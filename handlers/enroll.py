@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final, Protocol
 
 from handlers import forgiving, masking
-from handlers.bank import BankCustomer, BankRegister
+from handlers.bank import BankCustomer, BankRegister, BankUnavailable
 from handlers.effects import AcceptTerms, Audit, OpenLink
 from handlers.flow import (
     Accepted,
@@ -287,15 +287,20 @@ class Enroll(Proving):
             r = base64.b64decode(form.fields["r"], validate=True)
         except (KeyError, TypeError, ValueError, binascii.Error):
             return Refused("bad_request")
-        if not await self.registry.issued_for(form.link_id):
+        # What was right for this very request is not asked again: its cells or its code are spent by then.
+        request = hashlib.sha256(form.link_id.encode() + csr + r).hexdigest()
+        if turn.data.get("passed") != request and not await self.registry.issued_for(form.link_id):
             refused, factor = await self.second_factor(customer, form, turn.now)
             if refused:
                 return refused
-            turn.data["factor"] = factor
-        if turn.data["kind"] == "business" and not await self.bank.charge(
-            customer.number, self.rules.business_fee, turn.data["order"]
-        ):
-            return Refused("fee_unpaid", final=True)
+            turn.data["factor"], turn.data["passed"] = factor, request
+        if turn.data["kind"] == "business":
+            try:
+                paid = await self.bank.charge(customer.number, self.rules.business_fee, turn.data["order"])
+            except BankUnavailable:
+                return Refused("unavailable")
+            if not paid:
+                return Refused("fee_unpaid", final=True)
         evidence = {
             "code": turn.data["challenge"],
             "factor": turn.data.get("factor", ""),
