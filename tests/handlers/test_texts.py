@@ -91,8 +91,8 @@ def test_a_section_is_filled_but_for_what_the_page_fills_itself() -> None:
 def test_the_operators_own_words_win_everywhere() -> None:
     own = {"ko": {"bank": {"name": "한빛은행"}}}
     texts = load_texts(own)["ko"]
-    assert "한빛은행" in texts("terms.title")
-    assert "한빛은행" not in load_texts()["ko"]("terms.title")
+    assert "한빛은행" in texts("common.greeting")
+    assert "한빛은행" not in load_texts()["ko"]("common.greeting")
 
 
 def test_lists_are_data_and_not_sentences() -> None:
