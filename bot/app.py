@@ -21,7 +21,7 @@ from bot.jobs.delivering import Delivering
 from bot.jobs.listing import Listing
 from bot.jobs.runner import Job, Runner
 from bot.registry import Registry
-from bot.sealing import Sealer, load_or_make_key
+from bot.sealing import KeyFileRefused, Sealer, load_or_make_key
 from bot.settings import Settings
 from bot.storage import outbox, reminders
 from bot.storage.audit import AuditTrail
@@ -181,9 +181,13 @@ async def running(
 
 async def _build(settings: Settings, clock: Callable[[], datetime], database: Database, pages_at: str) -> Service:
     texts = load_texts()
-    sealer = Sealer(load_or_make_key(settings.data / "service.key"))
+    used = await database.read(lambda tx: tx.one("SELECT seq FROM audit_head WHERE seq > 0")) is not None
+    key_file = settings.data / "service.key"
+    if used and not key_file.exists():
+        raise KeyFileRefused("lost", key_file, "this database was written with it: restore it from the backup")
+    sealer = Sealer(load_or_make_key(key_file))
     audit = AuditTrail(sealer.mac("audit", "key"))
-    vault = Vault(settings)
+    vault = Vault(settings, may_make=not used)
     authority = await vault.open(clock())
 
     def announce(tx: Tx, record: Record, at: datetime) -> None:

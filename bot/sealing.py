@@ -35,7 +35,7 @@ class SealBroken(SealingError):
 
 
 class KeyFileRefused(SealingError):
-    """`code` is `wide`, `size` or `kind`."""
+    """`code` is `wide`, `size`, `kind` or `lost`."""
 
     def __init__(self, code: str, path: Path, remedy: str) -> None:
         super().__init__(f"key file {path}: {code}; {remedy}")

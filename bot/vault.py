@@ -38,10 +38,10 @@ OCSP_LEFT: Final = timedelta(days=10)
 
 
 class Vault:
-    """`settings` say where the folder is and what opens it."""
+    """`settings` say where the folder is and what opens it; with `may_make=False` a missing one was lost."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
+    def __init__(self, settings: Settings, *, may_make: bool = True) -> None:
+        self.settings, self.may_make = settings, may_make
         self.folder = settings.data / "ca"
 
     def passphrase(self) -> bytes:
@@ -65,6 +65,9 @@ class Vault:
     async def open(self, now: datetime) -> CertificateAuthority:
         """The authority with its keys loaded, made first if there is none. Raises `ca.errors.CaError`."""
         if not self.folder.exists():
+            if not self.may_make:
+                # Another root under the same name would make strangers of all certificates handed out so far.
+                raise KeyFileError(f"{self.folder} is gone: restore it from the backup of this database's time")
             await asyncio.to_thread(self._ceremony, now)
         return await self._load(now)
 
