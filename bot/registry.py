@@ -45,6 +45,9 @@ class Registry:
     async def issued_for(self, request_id: str) -> bool:
         return await self.certificates.by_request(request_id) is not None
 
+    async def order(self, number: str, profile: str) -> str:
+        return f"{profile}:{number}:{await self.links.kept(number, profile)}"
+
     async def enroll(
         self,
         request_id: str,

@@ -80,6 +80,9 @@ class Registry(Protocol):
 
     async def issued_for(self, request_id: str) -> bool: ...
 
+    async def order(self, number: str, profile: str) -> str:
+        """Names the purchase of this customer's next certificate; the same until one is kept."""
+
     async def withdraw_unkept(self, number: str, profile: str, customer: CustomerId, now: datetime) -> None:
         """Revoke (superseded) what was issued and never kept, by this conversation or on a page that has expired."""
 
@@ -248,7 +251,6 @@ class Enroll(Proving):
         link_id = self.rules.new_id()
         expires_at = turn.now + self.rules.link_life
         turn.data |= {"link": link_id, "link_step": "page", "link_until": expires_at.isoformat()}
-        turn.data.setdefault("order", self.rules.new_id())
         turn.effect(OpenLink(link_id, "enroll", expires_at))
         turn.effect(Audit("page opened", turn.data["number"], {"link": link_id, "profile": turn.data["kind"]}))
         return None
@@ -289,14 +291,17 @@ class Enroll(Proving):
             return Refused("bad_request")
         # What was right for this very request is not asked again: its cells or its code are spent by then.
         request = hashlib.sha256(form.link_id.encode() + csr + r).hexdigest()
-        if turn.data.get("passed") != request and not await self.registry.issued_for(form.link_id):
+        issued_before = await self.registry.issued_for(form.link_id)
+        if turn.data.get("passed") != request and not issued_before:
             refused, factor = await self.second_factor(customer, form, turn.now)
             if refused:
                 return refused
             turn.data["factor"], turn.data["passed"] = factor, request
-        if turn.data["kind"] == "business":
+        if turn.data["kind"] == "business" and not issued_before:
+            fee = self.rules.business_fee
             try:
-                paid = await self.bank.charge(customer.number, self.rules.business_fee, turn.data["order"])
+                order = await self.registry.order(customer.number, turn.data["kind"])
+                paid = await self.bank.charge(customer.number, fee, f"{order}:{fee}")
             except BankUnavailable:
                 return Refused("unavailable")
             if not paid:

@@ -105,6 +105,19 @@ class Links:
 
         return await self.database.read(look)
 
+    async def kept(self, number: str, profile: str) -> int:
+        """How many certificates of a profile a customer has ever kept."""
+
+        def count(tx: Tx) -> int:
+            row = tx.one(
+                "SELECT count(*) AS n FROM certificates c JOIN links l ON l.id = c.request_id "
+                "WHERE c.subscriber = :number AND c.profile = :profile AND l.done_at IS NOT NULL",
+                number=number, profile=profile,
+            )  # fmt: skip
+            return int(row["n"]) if row else 0
+
+        return await self.database.read(count)
+
     async def issued_today(self, number: str, since: datetime) -> int:
         """How many certificates a customer was issued since then."""
 

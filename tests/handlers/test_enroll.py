@@ -57,6 +57,26 @@ async def test_a_business_certificate_is_paid_once(house: House) -> None:
     ]
 
 
+async def test_a_certificate_that_was_never_kept_is_paid_once_with_the_one_that_is(house: House) -> None:
+    talk = await house.talk("park").walk("page")
+    assert isinstance(await talk.page().submit(key=1), Accepted)
+    await talk.says("취소", "common.cancelled")
+    house.clock.forward(hours=1)
+    await talk.walk("page")
+    page = talk.page()
+    assert isinstance(await page.submit(key=2), Accepted)
+    await page.done()
+    assert len(await house.rows("SELECT * FROM demo_fees")) == 1
+
+
+async def test_the_next_years_certificate_is_paid_too(house: House) -> None:
+    talk = await house.talk("park").walk(None)
+    house.clock.forward(days=370)
+    await talk.walk("page")
+    assert isinstance(await talk.page().submit(key=2), Accepted)
+    assert len(await house.rows("SELECT * FROM demo_fees")) == 2
+
+
 async def test_who_does_not_want_the_fee_pays_none(house: House) -> None:
     talk = await house.talk("park").walk("fee")
     await talk.presses("아니요", "enroll.stop.fee_declined")
