@@ -106,11 +106,11 @@ def finished(text: str) -> bool:
     return len(text) <= LONGEST and "?" not in text and _FINISHED.fullmatch(_key(text)) is not None
 
 
-def pick(text: str, options: Sequence[tuple[str, str]]) -> str | None:
+def pick(text: str, options: Sequence[tuple[str, str]], *, exactly: bool = False) -> str | None:
     """The value of the one option (value, label) that `text` means.
 
-    In this order: value or label as they are; its number ("2", "2번", "두번째", "second"); the one label that begins
-    so; the one label that is named in a sentence or of which `text` is a part.
+    In this order: value or label as they are; its number ("2", "2번", "두번째", "second"); unless `exactly`, the one
+    label that is named in a sentence, or of which `text` is a part.
     """
     said = _key(text) if len(text) <= LONGEST else ""
     if not said:
@@ -121,15 +121,14 @@ def pick(text: str, options: Sequence[tuple[str, str]]) -> str | None:
             return value
     if (ordinal := _ordinal(said)) is not None:
         return options[ordinal - 1][0] if 1 <= ordinal <= len(options) else None
-    if any(word in said for word in _NEGATION):  # "휴대폰 말고요" names what is not wanted
+    if exactly or any(word in said for word in _NEGATION):  # "휴대폰 말고요" names what is not wanted
         return None
     plain = _POLITE.sub("", said)  # 사업자용으로 해주세요
     said = plain if len(plain) > 1 else said
     named = [(value, label) for value, label in labels if label and label in said]
     longest = [v for v, label in named if not any(label != other and label in other for _, other in named)]
-    begun = [value for value, label in labels if label.startswith(said)] if len(said) > 1 else []
     within = [value for value, label in labels if said in label] if len(said) > 1 else []
-    return next((found[0] for found in (longest, begun, within) if len(found) == 1), None)
+    return next((found[0] for found in (longest, within) if len(found) == 1), None)
 
 
 def _plain(text: str) -> str:

@@ -109,7 +109,8 @@ class Reception:
         if self.understanding.command(text):
             return None
         offered = [(value, label) for value, label in draft.talk.offered]
-        picked = forgiving.pick(text, offered)
+        # Outside a journey the buttons are suggestions: "발급" is a wish of its own, not half of "발급 준비물".
+        picked = forgiving.pick(text, offered, exactly=draft.talk.flow is None)
         if picked is None and (answer := forgiving.yes_no(text)) is not None:
             wanted = "yes" if answer else "no"
             picked = next((v for v, _ in offered if v.partition("=")[2].partition("~")[0] in AFFIRMING[wanted]), None)
