@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import json
 import logging
+import re
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from datetime import date, datetime, time
@@ -41,6 +42,7 @@ def build_parser() -> argparse.ArgumentParser:
     remind = add("remind", _remind, "queue the expiry reminders that are due")
     remind.add_argument("--now", metavar="DATE", help="as if it were 9 am of this day in Korea (YYYY-MM-DD)")
     remind.add_argument("--dry-run", action="store_true", help="list them and change nothing")
+    remind.add_argument("--yes", action="store_true", help="really remind customers as if it were that day")
 
     certificates = verbs.add_parser("certificates", help="what was issued").add_subparsers(dest="what", required=True)
     export = add("export", _export, "everything ever issued, one JSON object a line", certificates)
@@ -48,7 +50,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     customers = verbs.add_parser("customers", help="the bank's customers").add_subparsers(dest="what", required=True)
     unlock = add("unlock", _unlock, "clear a customer's failure counters", customers)
-    unlock.add_argument("number", help="the bank's customer number")
+    unlock.add_argument("number", type=_customer_number, help="the bank's customer number")
     unlock.add_argument("--yes", action="store_true", help="really do it")
 
     audit = verbs.add_parser("audit", help="the audit trail").add_subparsers(dest="what", required=True)
@@ -57,6 +59,13 @@ def build_parser() -> argparse.ArgumentParser:
     add("doctor", _doctor, "check settings, folder, database, keys and clock")
     add("understand", None, "read one utterance a line, print what it means (JSON)")
     return parser
+
+
+def _customer_number(given: str) -> str:
+    """It goes into the audit trail and onto a terminal: nothing that could forge a line or drive one."""
+    if not re.fullmatch(r"[!-~]{1,64}", given):
+        raise ValueError
+    return given
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -147,6 +156,9 @@ async def _remind(arguments: argparse.Namespace, settings: Settings) -> int:
             now = datetime.combine(date.fromisoformat(arguments.now), time(9), KOREA)
         except ValueError:
             print(texts("cli.bad_date", given=arguments.now), file=sys.stderr)
+            return 2
+        if not (arguments.yes or arguments.dry_run or settings.demo):
+            print(texts("cli.say_yes", what=texts("cli.remind_what", day=now)), file=sys.stderr)
             return 2
     async with running(settings, jobs=False) as service:
         due = await (service.reminding.preview(now) if arguments.dry_run else service.reminding.remind(now))
