@@ -6,15 +6,18 @@ stands a job that takes the conversation on when the process died.
 """
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from bot.sealing import Sealer
 from bot.storage.database import Database, Row, Tx
 from bot.storage.instants import instant, instant_or_none, text_of
 from handlers.message import CustomerId, Document
+
+_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +181,8 @@ class Documents:
 
     async def content(self, document_id: str, customer: CustomerId, now: datetime) -> tuple[Document, bytes] | None:
         """Only for the customer it belongs to, and only as long as it is kept."""
+        if not _ID.fullmatch(document_id):
+            return None  # not one of ours; PostgreSQL would not even take every text
 
         def look(tx: Tx) -> tuple[Document, bytes] | None:
             row = tx.one(
