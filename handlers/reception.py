@@ -125,10 +125,10 @@ class Reception:
             await self._press_global(draft, verb, rest)
             return
         step, _, marked = choice.partition("=")
-        value, _, nonce = marked.partition("~")
+        value, _, _ = marked.partition("~")
         state = draft.talk.flow
         current = {v for v, _ in draft.talk.offered}
-        if state is None or state.step != step or choice not in current or (nonce and nonce != state.nonce):
+        if state is None or state.step != step or choice not in current:
             await self._old_button(draft)
             return
         walker = self._walker(draft, state)

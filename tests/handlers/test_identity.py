@@ -2,6 +2,7 @@
 
 import pytest
 
+from handlers.identity import bound_to
 from tests.talking import MONDAY, House, Talk
 
 
@@ -137,6 +138,28 @@ async def test_codes_lock_over_two_channels_and_all_challenges(house: House) -> 
     await first.says("김데모", "identity.stop.codes_locked")
     await house.service.identity.unlock("DEMO0001")
     await first.walk("details")
+
+
+async def test_the_right_code_does_not_open_what_others_have_locked(house: House) -> None:
+    talks = [house.talk("kim", "console", customer=f"at {n}") for n in range(4)]
+    for talk in talks:
+        await talk.walk("code")
+    code = await talks[3].code()
+    for talk in talks[:2]:
+        for _ in range(4):
+            await talk.says(wrong(code))
+    await talks[2].says(wrong(code), "identity.code.error.wrong", "identity.code.ask")
+    await talks[2].says(wrong(code), "identity.stop.code_locked")
+    await talks[3].says(code, "identity.stop.code_locked")
+
+
+async def test_a_code_is_good_for_what_it_was_sent_for_only(talk: Talk) -> None:
+    await talk.walk("code")
+    identity = talk.service.conversation.reception.flows["enroll"].identity  # type: ignore[attr-defined]
+    challenge = (await talk.state())["flow"]["data"]["challenge"]
+    bound = bound_to("enroll", "DEMO0001", "personal", "00021101011")
+    checked = await identity.check_code(challenge, bound, await talk.code(), talk.service.clock())
+    assert checked.verdict == "expired"
 
 
 async def test_a_right_code_forgives_the_wrong_ones(talk: Talk) -> None:

@@ -174,6 +174,12 @@ async def test_the_irreversible_button_works_once(talk: Talk) -> None:
     assert len(await talk.house.rows("SELECT * FROM links")) == 1
 
 
+@pytest.mark.parametrize("forged", ["review=confirm", "review=confirm~", "review=confirm~forged", "review=change_x"])
+async def test_the_irreversible_button_cannot_be_made_up(talk: Talk, forged: str) -> None:
+    await talk.walk("review")
+    await talk.presses(Choice(forged, "발급하기"), "common.old_button", "enroll.review.ask", at="enroll.review")
+
+
 # -- a pause ----------------------------------------------------------------------------------------------------------
 
 
