@@ -317,6 +317,12 @@ class Page:
 _learned = cache(Understanding)
 
 
+def unsure() -> str:
+    """A question that is asked back, however the examples are being taught just now."""
+    near = ("얼마예요?", "언제까지 써요?", "어떻게 해요?", "어디까지 했죠?", "뭐가 필요해요?", "기간이 얼마나 돼요?")
+    return next(said for said in near if _learned().match(said).decision == "clarify")
+
+
 @pytest.fixture
 def settings() -> dict[str, object]:
     """What a test wants the operator to have set differently; change it before `house` is asked for."""

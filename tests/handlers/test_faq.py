@@ -6,7 +6,7 @@ import re
 import pytest
 
 from handlers.message import Choice
-from tests.talking import Talk
+from tests.talking import Talk, unsure
 
 
 async def test_a_sure_question(talk: Talk) -> None:
@@ -18,11 +18,11 @@ async def test_a_sure_question(talk: Talk) -> None:
 
 
 async def test_an_unsure_question_is_asked_back(talk: Talk) -> None:
-    await talk.says("얼마예요?", "common.did_you_mean")
+    await talk.says(unsure(), "common.did_you_mean")
     assert 2 <= len(talk.labels) <= 4
     assert talk.labels[-1] == "여기에 없어요"
     await talk.presses(talk.labels[0], f"faq.{talk.choices[0].value[6:]}.answer")
-    await talk.says("얼마예요?", "common.did_you_mean")
+    await talk.says(unsure(), "common.did_you_mean")
     await talk.presses("여기에 없어요", "common.none_of_these")
     assert "상담원 연결" in talk.labels
 
