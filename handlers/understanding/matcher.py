@@ -76,6 +76,8 @@ class Matcher:
     def match(self, text: str) -> Understood:
         tidied = tidy(text)
         lang = language(tidied)
+        if (taught := self._indexes[lang].taught.get(_bare(tidied))) is not None:
+            return _said_as_taught(taught, self._indexes[lang].scores(tidied)[0], lang)
         scores, foreign = self._indexes[lang].scores(tidied)
         # The case of a key tells ㄷ from ㄸ, so the keys are read from the text as typed.
         if lang == "en" and (korean := as_korean(text[:HEAD])):
@@ -92,6 +94,14 @@ class _Index:
             [word if lang == "ko" else f" {word} " for word in words] for words in (phrases.ours, phrases.foreign)
         )
         labelled = [(label, text) for label, texts in phrases.examples.items() for text in texts]
+        self.taught: dict[str, str] = {}
+        """The one label whose example a message is, letter by letter; what two labels share is left to the scores."""
+        shared = set()
+        for label, text in labelled:
+            if self.taught.setdefault(_bare(tidy(text)), label) != label:
+                shared.add(_bare(tidy(text)))
+        for bare in shared:
+            del self.taught[bare]
         counted = [self._reader.features(self._reader.read(tidy(text))) for _, text in labelled]
         total = len(counted)
         seen = Counter(feature for features in counted for feature in features)
@@ -138,6 +148,21 @@ class _Index:
             nearest = sum(w * v for w, v in zip(NEAREST, values, strict=False))
             scores[label] = (NEAREST_SHARE * nearest + (1 - NEAREST_SHARE) * whole) / length
         return scores, any(w in read for w in self._foreign) and not any(w in read for w in self._ours)
+
+
+def _bare(tidied: str) -> str:
+    return "".join(filter(str.isalnum, tidied))
+
+
+def _said_as_taught(label: str, scores: Mapping[str, float], lang: Lang) -> Understood:
+    """A clerk taught these very words: they mean what they were taught to mean."""
+    others = sorted(
+        ((slug, round(s, 6)) for slug, s in scores.items() if slug not in {label, OUT_OF_SCOPE}),
+        key=lambda pair: (-pair[1], pair[0]),
+    )
+    if label == OUT_OF_SCOPE:
+        return Understood(tuple(others[:10]), 0.0, "reject", lang)
+    return Understood(((label, 1.0), *others[:9]), 1.0, "answer", lang)
 
 
 def _judge(scores: Mapping[str, float], foreign: bool, lang: Lang) -> Understood:

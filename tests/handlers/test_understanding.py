@@ -210,3 +210,18 @@ def test_lines_are_answered_one_by_one() -> None:
     for a in answers:
         assert set(a) == {"text", "lang", "pred", "accept", "score", "decision", "ms"}
         assert a["accept"] == (a["decision"] != "reject")
+
+
+@pytest.mark.parametrize(
+    ("said", "label"),
+    [("수수료가 얼마예요?", "faq_fee"), ("  발급!! ", "int_issue"), ("I WANT A CERTIFICATE.", "int_issue")],
+)
+def test_what_was_said_exactly_as_taught_is_answered(said: str, label: str) -> None:
+    understood = Matcher(load_catalogue()).match(said)
+    assert (understood.slugs[0], understood.decision) == (label, "answer")
+
+
+def test_what_two_labels_were_taught_is_left_to_the_scores() -> None:
+    one = Phrases({"faq_a": ["이건 뭐예요", "가나다"], "faq_b": ["이건 뭐예요", "라마바"], "oos": ["날씨"]}, {})
+    assert Matcher({"ko": one, "en": one}).match("이건 뭐예요").decision != "answer"
+    assert Matcher({"ko": one, "en": one}).match("날씨").decision == "reject"
