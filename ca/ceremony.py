@@ -13,9 +13,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from ca import randomness, signing
 from ca.certificate import (
     Contents,
-    Extension,
     authority_key_identifier,
     crl_pointer,
+    extension,
     information_access,
     key_usage,
     tbs,
@@ -48,7 +48,7 @@ def name(common: str, *, organization: str, country: str = "KR") -> x509.Name:
 def make_root(key: PrivateKey, subject: x509.Name, now: datetime) -> x509.Certificate:
     """A self-signed root. It may have one level of CAs below it."""
     ski = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
-    extensions: list[Extension] = [
+    extensions: list[tuple[x509.ExtensionType, bool]] = [
         (x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(ski), False),
         (x509.BasicConstraints(ca=True, path_length=1), True),
         (key_usage(key_cert_sign=True, crl_sign=True), True),
@@ -67,7 +67,7 @@ def make_issuing(
     """An issuing CA below `root`: no CAs below it, any policy with a pointer to the CPS."""
     last = min(_years(now, ISSUING_YEARS), root.not_valid_after_utc)
     policy = x509.PolicyInformation(x509.ObjectIdentifier(ANY_POLICY), [places.cps])
-    extensions: list[Extension] = [
+    extensions: list[tuple[x509.ExtensionType, bool]] = [
         (authority_key_identifier(root), False),
         (x509.BasicConstraints(ca=True, path_length=0), True),
         (key_usage(key_cert_sign=True, crl_sign=True), True),
@@ -90,7 +90,7 @@ def make_ocsp_signer(
     organization = str(issuing.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)[0].value)
     country = str(issuing.subject.get_attributes_for_oid(NameOID.COUNTRY_NAME)[0].value)
     last = min(now + timedelta(days=days), issuing.not_valid_after_utc)
-    extensions: list[Extension] = [
+    extensions: list[tuple[x509.ExtensionType, bool]] = [
         (authority_key_identifier(issuing), False),
         (key_usage(digital_signature=True), True),
         (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.OCSP_SIGNING]), False),
@@ -112,7 +112,7 @@ def _signed(
     key: PublicKey,
     now: datetime,
     last: datetime,
-    extensions: list[Extension],
+    extensions: list[tuple[x509.ExtensionType, bool]],
 ) -> x509.Certificate:
     contents = Contents(
         serial=randomness.serial(),
@@ -122,5 +122,6 @@ def _signed(
         not_after=last.replace(microsecond=0),
     )
     ski = x509.SubjectKeyIdentifier.from_public_key(key)
-    to_be_signed = tbs(contents, issuer.public_bytes(), issuer_key.public_key(), [(ski, False), *extensions])
+    encoded = (extension(value, critical=critical) for value, critical in extensions)
+    to_be_signed = tbs(contents, issuer.public_bytes(), issuer_key.public_key(), [extension(ski), *encoded])
     return x509.load_der_x509_certificate(signing.signed(to_be_signed, issuer_key))

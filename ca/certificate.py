@@ -21,9 +21,6 @@ from ca.signing import PublicKey
 
 CPS_QUALIFIER, NOTICE_QUALIFIER = "1.3.6.1.5.5.7.2.1", "1.3.6.1.5.5.7.2.2"
 
-Extension = tuple[x509.ExtensionType, bool]
-"""A value, and whether it is critical."""
-
 
 @dataclass(frozen=True, slots=True)
 class Contents:
@@ -36,7 +33,7 @@ class Contents:
     not_after: datetime
 
 
-def tbs(contents: Contents, issuer: bytes, issuer_key: PublicKey, extensions: Iterable[Extension]) -> bytes:
+def tbs(contents: Contents, issuer: bytes, issuer_key: PublicKey, extensions: Iterable[bytes]) -> bytes:
     """DER TBSCertificate, version 3. `issuer` is the DER Name of who signs with `issuer_key`."""
     return der.sequence(
         der.explicit(0, der.integer(2)),
@@ -46,11 +43,12 @@ def tbs(contents: Contents, issuer: bytes, issuer_key: PublicKey, extensions: It
         der.sequence(der.time(contents.not_before), der.time(contents.not_after)),
         contents.subject,
         keys.spki(contents.public_key),
-        der.explicit(3, der.sequence(*(_extension(*e) for e in extensions))),
+        der.explicit(3, der.sequence(*extensions)),
     )
 
 
-def _extension(value: x509.ExtensionType, critical: bool) -> bytes:
+def extension(value: x509.ExtensionType, *, critical: bool = False) -> bytes:
+    """DER Extension."""
     # X.690 §11.5: the default, not critical, is not encoded.
     flag = der.boolean(True) if critical else b""
     return der.sequence(der.oid(value.oid.dotted_string), flag, der.octet_string(value.public_bytes()))
@@ -60,12 +58,12 @@ def subscriber(contents: Contents, real_name: str, value: bytes, profile: Profil
     """DER TBSCertificate of a subscriber with `real_name` and VID `value`, in the order of NPKI certificates."""
     identity = x509.OtherName(x509.ObjectIdentifier(vid.IDENTIFY_DATA), vid.identify_data(real_name, value))
     extensions = (
-        (authority_key_identifier(issuer.certificate), False),
-        (x509.SubjectKeyIdentifier.from_public_key(contents.public_key), False),
-        (_KEY_USAGE, True),
-        (_policies(profile), profile.npki_policies),
-        (x509.SubjectAlternativeName([identity]), False),
-        *_pointers(profile.places, issuer.name),
+        _authority(issuer.key_identifier),
+        extension(x509.SubjectKeyIdentifier.from_public_key(contents.public_key)),
+        _KEY_USAGE,
+        _policies(profile),
+        extension(x509.SubjectAlternativeName([identity])),
+        _pointers(profile.places, issuer.name),
     )
     return tbs(contents, issuer.subject_der, issuer.public_key, extensions)
 
@@ -78,10 +76,9 @@ def key_usage(**set_to_true: bool) -> x509.KeyUsage:
     return x509.KeyUsage(**(dict.fromkeys(names.split(), False) | set_to_true))
 
 
-_KEY_USAGE = key_usage(digital_signature=True, content_commitment=True)
+_KEY_USAGE = extension(key_usage(digital_signature=True, content_commitment=True), critical=True)
 
 
-@cache
 def authority_key_identifier(issuer: x509.Certificate) -> x509.AuthorityKeyIdentifier:
     """The issuer's own subjectKeyIdentifier, not a hash computed anew. RFC 5280 §4.2.1.1"""
     own = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
@@ -89,7 +86,12 @@ def authority_key_identifier(issuer: x509.Certificate) -> x509.AuthorityKeyIdent
 
 
 @cache
-def _policies(profile: Profile) -> x509.UnrecognizedExtension:
+def _authority(key_identifier: bytes) -> bytes:
+    return extension(x509.AuthorityKeyIdentifier(key_identifier, None, None))
+
+
+@cache
+def _policies(profile: Profile) -> bytes:
     """certificatePolicies with notice and CPS, RFC 5280 §4.2.1.4: by hand, because the library writes no BMPString."""
     notice = (der.bmp_string if profile.npki_policies else der.utf8_string)(profile.notice)
     qualifiers = (
@@ -97,15 +99,14 @@ def _policies(profile: Profile) -> x509.UnrecognizedExtension:
         der.sequence(der.oid(CPS_QUALIFIER), der.ia5_string(profile.places.cps)),
     )
     value = der.sequence(der.sequence(der.oid(profile.policy), der.sequence(*qualifiers)))
-    return x509.UnrecognizedExtension(ExtensionOID.CERTIFICATE_POLICIES, value)
+    policies = x509.UnrecognizedExtension(ExtensionOID.CERTIFICATE_POLICIES, value)
+    return extension(policies, critical=profile.npki_policies)
 
 
 @cache
-def _pointers(places: Places, issuer: str) -> tuple[Extension, ...]:
-    return (
-        (crl_pointer(places.crl(issuer)), False),
-        (information_access(certificate=places.certificate(issuer), ocsp=places.ocsp), False),
-    )
+def _pointers(places: Places, issuer: str) -> bytes:
+    access = information_access(certificate=places.certificate(issuer), ocsp=places.ocsp)
+    return extension(crl_pointer(places.crl(issuer))) + extension(access)
 
 
 def crl_pointer(url: str) -> x509.CRLDistributionPoints:

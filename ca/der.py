@@ -5,9 +5,9 @@ million CRL entries are one `b"".join`. Everything the library can build is stil
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
+from typing import NamedTuple
 
 INTEGER, BIT_STRING, OCTET_STRING, NULL, OID = 0x02, 0x03, 0x04, 0x05, 0x06
 UTF8_STRING, PRINTABLE_STRING, BMP_STRING, SEQUENCE, SET = 0x0C, 0x13, 0x1E, 0x30, 0x31
@@ -116,9 +116,8 @@ def oid(dotted: str) -> bytes:
     return tlv(OID, bytes(out))
 
 
-@dataclass(frozen=True, slots=True)
-class Element:
-    """One element as read: its tag octet, its content and the whole encoding."""
+class Element(NamedTuple):
+    """One element as read: its tag octet, its content and the whole encoding. A tuple: made by the dozen in a lint."""
 
     tag: int
     content: bytes

@@ -101,7 +101,7 @@ def _subject(subject: names.Subject, encoded: der.Element, profile: Profile) -> 
     if kinds != _SUBJECT or values[:4] != expected:
         yield "§4.1.2.6: the subject is not C, O, OU, OU, CN as in the profile"
         return
-    tags = [rdn.children()[0].children()[1].tag for rdn in encoded.children()]
+    tags = [tag for rdn in encoded.children() for _, tag, _ in names.read_rdn(rdn.raw)]
     if tags != [der.PRINTABLE_STRING] + [der.UTF8_STRING] * 4:
         yield "§4.1.2.4: countryName is a PrintableString, the rest UTF8String"
     if any(len(value) > names.COMMON_NAME_CHARACTERS for value in values):

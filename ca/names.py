@@ -9,6 +9,7 @@ import hashlib
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 
 from ca import der
 from ca.errors import BadName
@@ -126,13 +127,19 @@ def subject(placement: Placement, common: str) -> Subject:
 
 def read_subject(encoded: der.Element) -> Subject:
     """The subject (or issuer) as it stands in a certificate. Raises `der.DerError`."""
+    rdns = [read_rdn(rdn.raw) for rdn in encoded.expect(der.SEQUENCE).children()]
+    return Subject(tuple((kind, text) for rdn in rdns for kind, _, text in rdn))
+
+
+@lru_cache(maxsize=64)  # four of five are the same for everybody
+def read_rdn(encoded: bytes) -> tuple[tuple[str, int, str], ...]:
+    """OID, tag of the value and its text, of each attribute of a DER RelativeDistinguishedName."""
     attributes = []
-    for rdn in encoded.expect(der.SEQUENCE).children():
-        for attribute in rdn.expect(der.SET).children():
-            kind, value = attribute.children()
-            codec = "utf-16-be" if value.tag == der.BMP_STRING else "utf-8"
-            attributes.append((der.read_oid(kind), value.content.decode(codec, "replace")))
-    return Subject(tuple(attributes))
+    for attribute in der.read(encoded).expect(der.SET).children():
+        kind, value = attribute.children()
+        codec = "utf-16-be" if value.tag == der.BMP_STRING else "utf-8"
+        attributes.append((der.read_oid(kind), value.tag, value.content.decode(codec, "replace")))
+    return tuple(attributes)
 
 
 def folder_name(text: str) -> str:

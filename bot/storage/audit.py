@@ -17,6 +17,7 @@ from bot.storage.database import Database, Row, Tx
 from bot.storage.instants import text_of
 
 PAGE: Final = 2000
+_DETAIL: Final = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ class AuditTrail:
             "actor": actor,
             "act": act,
             "subject": subject,
-            "detail": json.dumps(detail or {}, ensure_ascii=False, sort_keys=True, separators=(",", ":")),
+            "detail": _DETAIL.encode(detail or {}),
             "previous": head["hash"],
         }
         row["hash"] = self._hash(row)

@@ -9,7 +9,7 @@ import hmac
 import json
 import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Final
@@ -143,20 +143,15 @@ class Certificates:
         return Record(plan, Status.PLANNED)
 
     def _complete(self, tx: Tx, serial: Serial, der: bytes, at: datetime) -> Record:
-        record = _known(tx, serial)
-        if record.status is not Status.PLANNED:
+        row = tx.one(_COMPLETE, serial=_hex(serial), der=der, at=text_of(at))
+        if row is None:
+            record = _known(tx, serial)
             if record.der != der:
                 raise RequestConflict(f"serial {_hex(serial)} is {record.status}, not waiting for this certificate")
             return record
-        tx.execute(
-            "UPDATE certificates SET status = 'valid', der = :der, issued_at = :at WHERE serial = :serial",
-            serial=_hex(serial),
-            der=der,
-            at=text_of(at),
-        )
+        issued = _record(row)
         self._audit.append(tx, at, ACTOR, "issued", _hex(serial), {"certificate_sha256": sha256(der).hexdigest()})
-        reminders.schedule(tx, _hex(serial), record.plan.not_after, at)
-        issued = replace(record, status=Status.VALID, der=der, issued_at=at)
+        reminders.schedule(tx, _hex(serial), issued.plan.not_after, at)
         self._announce(tx, issued, at)
         return issued
 
@@ -192,6 +187,10 @@ _INSERT: Final = """
     VALUES (:serial, :request_id, :request_digest, :issuer, :subscriber, :profile, :subject, :not_before,
         :not_after, :public_key_sha256, :tbs, 'planned', :planned_at, :evidence)
 """
+_COMPLETE: Final = """
+    UPDATE certificates SET status = 'valid', der = :der, issued_at = :at
+    WHERE serial = :serial AND status = 'planned' RETURNING *
+"""
 _HOLD: Final = """
     UPDATE certificates SET status = 'held', revoked_at = :at, reason = :reason
     WHERE serial = :serial AND status = 'valid'
@@ -220,20 +219,17 @@ def _refuse_used_key(tx: Tx, plan: Plan) -> None:
 
 def _make_place(tx: Tx, plan: Plan) -> None:
     """Have those past their end stand aside. A planned one does not: what becomes of it is not known yet."""
-    tx.execute(
-        "UPDATE certificates SET in_place = 0 WHERE subscriber = :subscriber AND profile = :profile"
-        " AND in_place = 1 AND status IN ('valid', 'held') AND not_after < :now",
-        subscriber=plan.subscriber,
-        profile=plan.profile,
-        now=text_of(plan.planned_at),
-    )
     taken = tx.one(
-        "SELECT serial FROM certificates WHERE subscriber = :subscriber AND profile = :profile AND in_place = 1",
+        "SELECT serial, status, not_after FROM certificates"
+        " WHERE subscriber = :subscriber AND profile = :profile AND in_place = 1",
         subscriber=plan.subscriber,
         profile=plan.profile,
     )
-    if taken:
+    if taken is None:
+        return
+    if taken["status"] == Status.PLANNED or instant(taken["not_after"]) >= plan.planned_at:
         raise ActiveCertificateExists(f"serial {taken['serial']} takes this subscriber's place for {plan.profile}")
+    tx.execute("UPDATE certificates SET in_place = 0 WHERE serial = :serial", serial=taken["serial"])
 
 
 def _revoked(tx: Tx, issuer: str, now: datetime) -> list[RevokedEntry]:

@@ -22,7 +22,7 @@ from ca.registration import UNFINISHED_FOR, RegistrationAuthority
 from tests.ca.pki import NOW, enrollment, pki, request
 from tests.ca.store import Killed, MemoryStore
 
-STEPS = ["before by_request", "after by_request", "before plan", "after plan", "before complete", "after complete"]
+STEPS = ["before plan", "after plan", "before complete", "after complete"]
 
 
 class CountingAuthority(CertificateAuthority):
