@@ -20,6 +20,10 @@ log = logging.getLogger(__name__)
 Verb = Callable[[argparse.Namespace, Settings], Coroutine[Any, Any, int]]
 
 
+LOOKING = frozenset({"remind", "certificates", "customers", "audit"})
+"""Verbs over what is already there."""
+
+
 def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="certtalk", description="The certificate counter inside a chat.")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
@@ -87,6 +91,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     logs.configure(settings.log_level)
+    if arguments.verb in LOOKING and not (settings.data / "service.key").is_file():
+        # A mistyped folder must not become a new authority that reports all is well.
+        print(_texts(settings)("cli.nothing_here", data=settings.data), file=sys.stderr)
+        return 2
     if arguments.verb == "serve":
         for unknown in unknown_settings():
             log.warning("unknown setting", extra={"setting": unknown.name, "closest": unknown.closest})
@@ -138,6 +146,8 @@ async def _chat(arguments: argparse.Namespace, settings: Settings) -> int:
     from bot.gateways.bank_demo import demo_customers
     from bot.talking import talk
 
+    if hasattr(sys.stdin, "reconfigure"):
+        sys.stdin.reconfigure(encoding="utf-8", errors="replace")  # no octet ends the talk
     known = [one.id for one in demo_customers()]
     if settings.demo and arguments.who not in known:
         print(_texts(settings)("cli.no_such_customer", who=arguments.who, known=", ".join(known)), file=sys.stderr)

@@ -136,8 +136,7 @@ class Browser:
         business = desk["customer"]["id"] in {"park", "noh"}
         who = self.outside.service.demo_bank.customer(desk["customer"]["id"])
         assert who is not None
-        await self.said("인증서 발급")
-        now = await self.said("준비됐어요")
+        now = await self.press("ready", await self.said("인증서 발급"))
         now = await self.press("business" if business else "personal", now)
         if business:
             await self.press("accept", now)

@@ -99,7 +99,7 @@ async def test_no_secret_is_left_anywhere(start: Start, tmp_path: Path, logged: 
     assert found(said.secrets, rows) == set()
     lines = logged.getvalue()
     assert found(said.secrets, lines) == set()
-    assert '"level": "debug"' in lines
+    assert '"level": "info"' in lines
     for row in ("김데모", "demo:kim", "01000000001"):  # libraries would print the rows they read
         assert row not in lines
     files = [path for path in (tmp_path / "data").rglob("*") if path.is_file()]

@@ -33,11 +33,11 @@ def incoming(line: str, seat: Seat, message_id: str) -> Incoming | None:
     if text.startswith("{"):
         try:
             said = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise BadLine(str(error)) from error
-        if not isinstance(said, dict) or not isinstance(said.get("choice", said.get("text")), str):
-            raise BadLine("an object with a choice (or a text), both strings")
         choice, text = said.get("choice"), said.get("text", "")
+        if not said.keys() & {"choice", "text"} or not isinstance(text, str) or not isinstance(choice, str | None):
+            raise BadLine("an object with a choice (or a text), both strings")
     return Incoming("console", seat.address, seat.customer, message_id, text, choice)
 
 

@@ -1,0 +1,83 @@
+"""The CA's folder: made whole or not at all, opened with its passphrase only, its OCSP signer never too old."""
+
+import asyncio
+import os
+import shutil
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from bot.settings import load_settings
+from bot.vault import Vault
+from ca import ceremony
+from ca.errors import KeyFileError
+from tests.outside import NOW
+
+
+@pytest.fixture
+def vault(prepared: Path, tmp_path: Path) -> Vault:
+    shutil.copytree(prepared, tmp_path / "data")
+    return Vault(load_settings(None, data=tmp_path / "data", ca_key="p-256"))
+
+
+async def test_it_opens_the_same_every_time(vault: Vault) -> None:
+    first, second = await vault.open(NOW), await vault.open(NOW)
+    assert first.current.der == second.current.der
+    assert vault.root_crl()
+
+
+async def test_of_starters_at_once_one_makes_the_authority(tmp_path: Path) -> None:
+    vaults = [Vault(load_settings(None, data=tmp_path / "data", ca_key="p-256")) for _ in range(3)]
+    made = await asyncio.gather(*(vault.open(NOW) for vault in vaults))
+    assert len({one.current.der for one in made}) == 1
+    assert [path.name for path in (tmp_path / "data").iterdir() if path.name.startswith(".ca")] == []
+
+
+async def test_a_ceremony_that_dies_leaves_no_authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    vault = Vault(load_settings(None, data=tmp_path / "data", ca_key="p-256"))
+
+    def die(*_: object, **__: object) -> None:
+        raise OSError("no space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ceremony, "make_ocsp_signer", die)
+        with pytest.raises(OSError, match="no space"):
+            await vault.open(NOW)
+    assert not vault.folder.exists()
+    assert await vault.open(NOW)
+
+
+@pytest.mark.parametrize("left", [timedelta(days=9), timedelta(0), timedelta(days=-300)])
+async def test_an_ocsp_signer_near_its_end_is_replaced(vault: Vault, left: timedelta) -> None:
+    before = (await vault.open(NOW)).current.ocsp
+    assert before is not None
+    late = before.certificate.not_valid_after_utc - left
+    after = (await vault.open(late)).current.ocsp
+    assert after is not None
+    assert after.certificate.not_valid_after_utc > late + timedelta(days=10)
+    assert after.certificate.serial_number != before.certificate.serial_number
+    again = (await vault.open(late)).current.ocsp
+    assert again is not None
+    assert again.certificate.public_bytes(Encoding.DER) == after.certificate.public_bytes(Encoding.DER)
+
+
+@pytest.mark.parametrize(("content", "words"), [("", "empty"), ("\n", "empty"), ("another\n", "issuing-1")])
+async def test_another_passphrase_opens_nothing(vault: Vault, tmp_path: Path, content: str, words: str) -> None:
+    file = tmp_path / "passphrase"
+    file.write_text(content)
+    other = Vault(vault.settings.model_copy(update={"ca_passphrase_file": file}))
+    with pytest.raises(KeyFileError, match=words):
+        await other.open(NOW)
+
+
+async def test_without_the_roots_key_everything_goes_on(vault: Vault) -> None:
+    (vault.folder / "root.key").unlink()
+    assert await vault.open(NOW)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes")
+def test_keys_are_for_their_owner(vault: Vault) -> None:
+    assert {path.stat().st_mode & 0o777 for path in vault.folder.glob("*.key")} == {0o600}
+    assert vault.folder.stat().st_mode & 0o077 == 0
