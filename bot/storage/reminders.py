@@ -37,7 +37,8 @@ def due_at(not_after: datetime, stage: int) -> datetime:
 
 def schedule(tx: Tx, serial: str, not_after: datetime, now: datetime) -> None:
     """Write the stages of a certificate that are still to come at `now`. Doing it again changes nothing."""
-    coming = {stage: due for stage in STAGES if (due := due_at(not_after, stage)) > now}
+    last = due_at(not_after, 0)
+    coming = {stage: due for stage in STAGES if (due := last - timedelta(days=stage)) > now}
     if not coming:
         return
     # One statement for all: on PostgreSQL each is a way there and back.

@@ -9,11 +9,12 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 
-from ca import certificate, der, signing, vid
-from ca.authority import CertificateAuthority
+from ca import certificate, der, lint, signing, vid
+from ca.authority import LINTED, CertificateAuthority
 from ca.errors import BadName, BadRequest, LintFailed, ProfileError, RequestConflict, WeakKey
 from ca.issuer import Issuer
 from ca.ports import Plan, Record, Serial, Status
+from ca.profiles import Profile
 from ca.signing import PrivateKey
 from tests.ca.pki import IDN, NOW, R, enrollment, make_pki, parse_profiles, pki, request, subscriber_key
 
@@ -120,6 +121,34 @@ def test_a_plan_that_disagrees_with_its_bytes_is_not_signed(changed: dict[str, o
     record = prepared()
     with pytest.raises(LintFailed):
         pki().authority.sign(replace(record, plan=replace(record.plan, **changed)))  # type: ignore[arg-type]
+
+
+def test_what_this_authority_did_not_lint_as_it_stands_is_linted_before_it_is_signed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    known = pki().authority
+    first, second = (CertificateAuthority(known.current, known.profiles) for _ in range(2))
+    record = Record(first.prepare(enrollment(), NOW), Status.PLANNED)
+    linted: list[bytes] = []
+    check = lint.check
+
+    def counted(tbs: bytes, profile: Profile, issuer: Issuer) -> x509.Certificate:
+        linted.append(tbs)
+        return check(tbs, profile, issuer)
+
+    monkeypatch.setattr(lint, "check", counted)
+    signed = first.sign(record)
+    assert linted == [], "octet by octet what was linted a moment ago"
+    assert second.sign(record) == first.sign(record) == signed
+    assert linted == [record.plan.tbs] * 2, "another life's plan; and the same one a second time"
+
+
+def test_plans_that_are_never_signed_are_forgotten() -> None:
+    known = pki().authority
+    authority = CertificateAuthority(known.current, known.profiles)
+    for _ in range(LINTED + 5):
+        authority.prepare(enrollment(), NOW)
+    assert len(authority._linted) == LINTED
 
 
 def _tbs(record: Record, mutate: str) -> bytes:
