@@ -73,6 +73,9 @@ class Bells:
         for event in self._waiting.get(customer, ()):
             event.set()
 
+    def waiting(self, customer: str) -> int:
+        return len(self._waiting.get(customer, ()))
+
     def ring_all(self) -> None:
         for customer in list(self._waiting):
             self.ring(customer)
@@ -225,7 +228,7 @@ async def _build(settings: Settings, clock: Callable[[], datetime], database: Da
         {flow.name: flow for flow in flows}, texts, Understanding(), Knowledge(load_links()),
         lambda: secrets.token_urlsafe(9),
     )  # fmt: skip
-    conversations = Conversations(database, EffectWriter(audit, sealer, outbox.put, reminders.stop), links.url)
+    conversations = Conversations(database, sealer, EffectWriter(audit, sealer, outbox.put, reminders.stop), links.url)
     conversation = Conversation(reception, conversations, clock, settings.default_locale)
     announcing = Announcing(database, sealer, certificates, bank, conversation, texts, clock, settings.default_locale)
     delivering = Delivering(database, sealer, sms, clock, dict.fromkeys(KINDS, announcing.deliver))

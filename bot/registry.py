@@ -1,7 +1,9 @@
-"""The counter's registry over the real registration authority: what `handlers.enroll` asks for."""
+"""The counter's registry over the real registration authority: what `handlers.issuing` asks for."""
 
+import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -13,7 +15,7 @@ from ca.names import folder_name
 from ca.ports import Record, Serial, SubscriberId
 from ca.registration import RegistrationAuthority
 from handlers.bank import BankCustomer
-from handlers.enroll import Denied, Issued
+from handlers.issuing import Denied, Issued
 from handlers.message import CustomerId
 
 log = logging.getLogger(__name__)
@@ -22,7 +24,7 @@ DAY: Final = timedelta(days=1)
 
 
 class Registry:
-    """Implements `handlers.enroll.Registry`."""
+    """Implements `handlers.issuing.Registry`."""
 
     def __init__(
         self,
@@ -38,15 +40,27 @@ class Registry:
     def authority(self) -> CertificateAuthority:
         return self.registration.authority
 
-    async def active_until(self, number: str, profile: str, now: datetime) -> datetime | None:
-        active = await self.certificates.active(SubscriberId(number))
-        return next((r.plan.not_after for r in active if r.plan.profile == profile and r.plan.not_after > now), None)
+    async def active_until(self, number: str, profile: str, customer: CustomerId, now: datetime) -> datetime | None:
+        unkept = set(await self.links.unkept(number, profile, customer, now))
+        active = [one.plan for one in await self.certificates.active(SubscriberId(number))]
+        return next((p.not_after for p in active if p.profile == profile and p.serial not in unkept), None)
 
     async def issued_for(self, request_id: str) -> bool:
         return await self.certificates.by_request(request_id) is not None
 
     async def order(self, number: str, profile: str) -> str:
         return f"{profile}:{number}:{await self.links.kept(number, profile)}"
+
+    async def check(
+        self, customer: BankCustomer, profile: str, csr: bytes, r: bytes, asker: CustomerId, now: datetime
+    ) -> None:
+        if await self.links.issued_today(customer.number, now - DAY) >= self.certificates_per_day:
+            raise Denied("too_many_today")
+        if await self.active_until(customer.number, profile, asker, now) is not None:
+            raise Denied("active_certificate")
+        with _denying():
+            wanted = _enrollment("check", customer, profile, csr, r, {})
+            await asyncio.to_thread(self.authority.prepare, wanted, now)
 
     async def enroll(
         self,
@@ -58,32 +72,9 @@ class Registry:
         evidence: Mapping[str, str],
         now: datetime,
     ) -> Issued:
-        if not await self.issued_for(request_id):
-            today = await self.links.issued_today(customer.number, now - DAY)
-            if today >= self.certificates_per_day:
-                raise Denied("too_many_today")
-        try:
-            record = await self.registration.enroll(
-                Enrollment(
-                    request_id=request_id,
-                    subscriber=SubscriberId(customer.number),
-                    profile=profile,
-                    name=customer.name,
-                    english_name=customer.english_name,
-                    idn=customer.number,
-                    csr=csr,
-                    r=r,
-                    evidence=evidence,
-                ),
-                now,
-            )
-        except RequestRefused as refused:
-            log.info("refused: %s", refused, extra={"code": refused.code})
-            raise Denied(refused.code) from refused
-        except CaError as error:
-            log.exception("the certification authority failed")
-            raise Denied("not_ready") from error
-        return self._issued(record)
+        with _denying():
+            wanted = _enrollment(request_id, customer, profile, csr, r, evidence)
+            return self._issued(await self.registration.enroll(wanted, now))
 
     def _issued(self, record: Record) -> Issued:
         assert record.der is not None
@@ -99,3 +90,32 @@ class Registry:
     async def withdraw_unkept(self, number: str, profile: str, customer: CustomerId, now: datetime) -> None:
         for serial in await self.links.unkept(number, profile, customer, now):
             await self.registration.revoke(Serial(serial), "superseded", now)
+
+
+def _enrollment(
+    request_id: str, customer: BankCustomer, profile: str, csr: bytes, r: bytes, evidence: Mapping[str, str]
+) -> Enrollment:
+    return Enrollment(
+        request_id=request_id,
+        subscriber=SubscriberId(customer.number),
+        profile=profile,
+        name=customer.name,
+        english_name=customer.english_name,
+        idn=customer.number,
+        csr=csr,
+        r=r,
+        evidence=evidence,
+    )
+
+
+@contextmanager
+def _denying() -> Iterator[None]:
+    """What the CA refuses, in a word that the page has a sentence for; the rest goes to the log."""
+    try:
+        yield
+    except RequestRefused as refused:
+        log.info("refused: %s", refused, extra={"reason": refused.code})
+        raise Denied(refused.code) from refused
+    except CaError as error:
+        log.exception("the certification authority failed")
+        raise Denied("not_ready") from error

@@ -19,6 +19,10 @@ class BankUnavailable(Exception):
     """The bank's register did not answer in time. Nothing was changed; the customer may try again."""
 
 
+class CustomerGone(Exception):
+    """The register no longer knows a customer whose journey is under way."""
+
+
 @dataclass(frozen=True, slots=True)
 class BankCustomer:
     """What the register says of one customer. Names are NFC; `phone` is digits only, as registered."""

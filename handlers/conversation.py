@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Final
 from weakref import WeakValueDictionary
 
-from handlers.bank import BankUnavailable
+from handlers.bank import BankUnavailable, CustomerGone
 from handlers.effects import Effect
 from handlers.flow import Accepted, PageDone, PageForm, Refused, Turn
 from handlers.message import Answered, CustomerId, Incoming, Reply
@@ -94,6 +94,8 @@ class Conversation:
                     result = await walker.submit(form)
                 except BankUnavailable:
                     return Refused("unavailable"), talk.locale
+                except CustomerGone:
+                    return Refused("link_gone", final=True), talk.locale
                 record = TurnRecord(
                     customer, channel, address, None, opened.revision, talk.as_json(), None, (), turn.effects,
                     Answered(), now,
@@ -169,6 +171,10 @@ class Conversation:
         draft = self.reception.draft(said.customer, message_id, self.clock(), self._talk(opened, said.locale))
         try:
             await decide(draft)
+        except CustomerGone:
+            draft = self.reception.draft(said.customer, message_id, draft.now, self._talk(opened, said.locale))
+            draft.talk.flow = draft.talk.paused = None
+            draft.say("common.customer_gone", "cmd:person", "cmd:menu")
         except BankUnavailable:
             # Nothing is lost: the step stays where it was, with what was answered so far.
             unchanged = self._talk(opened, said.locale)

@@ -199,6 +199,8 @@ class Flow:
     steps: ClassVar[tuple[str, ...]]
     proofs: ClassVar[frozenset[str]] = frozenset()
     """Steps that prove something: passed once, going back leaps over them."""
+    veiled: ClassVar[frozenset[str]] = frozenset()
+    """Steps whose answers are personal: the history keeps them masked like a name."""
     questions_first: ClassVar[frozenset[str]] = frozenset()
     """Steps that would take almost any words: a sure question is heard as a question there."""
 
@@ -208,6 +210,10 @@ class Flow:
 
     def lapsed(self, turn: Turn, step: str) -> str | None:
         """The earlier step to redo because a proof has expired since, if any."""
+        return None
+
+    async def cancel(self, turn: Turn) -> Done | Stop | None:
+        """What giving up means here; None when nothing has happened yet."""
         return None
 
     async def finish(self, turn: Turn) -> Done | Stop:

@@ -11,14 +11,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal, Protocol
 
-from handlers.bank import BankCustomer, BankRegister, CellChallenge, CustomerNumber, Factor, Half
+from handlers.bank import BankCustomer, BankRegister, BankUnavailable, CellChallenge, CustomerNumber, Factor, Half
 from handlers.effects import StartChallenge
 
 LOOKUPS_AN_HOUR: Final = 10
+ACCOUNT_LOOKUPS_AN_HOUR: Final = 30
 CARD_TRIES: Final = 3
 """Two half-cells are a number below 10,000: fewer tries than anything else gets."""
 CODES_A_LOCK: Final = 2
 """How many codes in a row may be mistyped to the end before no further one is sent."""
+CODE_REST: Final = timedelta(hours=24)
+"""Locked codes are given another chance after this: whoever knows an account and a name could lock them for good."""
 PHONE_REST: Final = timedelta(hours=72)
 """A number that changed less than this ago may be somebody else's: no code goes there."""
 
@@ -65,15 +68,19 @@ class IdentityStore(Protocol):
 
     async def codes_since(self, number: CustomerNumber, since: datetime) -> int: ...
 
-    async def try_code(self, challenge_id: str) -> CodeTry | None:
+    async def try_code(self, challenge_id: str, now: datetime) -> CodeTry | None:
         """Count a try for the challenge and for the customer, then return what to compare with."""
 
-    async def try_factor(self, number: CustomerNumber, factor: str) -> int:
+    async def try_factor(self, number: CustomerNumber, factor: str, now: datetime) -> int:
         """Count a failure beforehand; how many in a row that makes."""
+
+    async def give_back(self, number: CustomerNumber, factor: str) -> None:
+        """Take back one counted try."""
 
     async def forgive(self, number: CustomerNumber, factor: str) -> None: ...
 
-    async def failures(self, number: CustomerNumber, factor: str) -> int: ...
+    async def failures(self, number: CustomerNumber, factor: str, since: datetime | None = None) -> int:
+        """Failures in a row; none if the last one was before `since`."""
 
     async def open_cells(self, number: CustomerNumber, drawn: CellChallenge, now: datetime) -> CellChallenge:
         """The open challenge of this customer; `drawn` becomes it when there is none."""
@@ -102,8 +109,12 @@ class Identity:
 
     # -- the account ------------------------------------------------------------------------------------------
 
-    async def may_look_up(self, asker: str, now: datetime) -> bool:
-        return await self.store.count_lookup(asker, now, timedelta(hours=1)) <= LOOKUPS_AN_HOUR
+    async def may_look_up(self, asker: str, account: str, now: datetime) -> bool:
+        """Counted for who asks and for the account asked about, so that many askers cannot try names on one account."""
+        hour = timedelta(hours=1)
+        asked = await self.store.count_lookup(asker, now, hour)
+        asked_about = await self.store.count_lookup(f"account:{self.mac('account', account)}", now, hour)
+        return asked <= LOOKUPS_AN_HOUR and asked_about <= ACCOUNT_LOOKUPS_AN_HOUR
 
     @staticmethod
     def phone_rests(customer: BankCustomer, now: datetime) -> datetime | None:
@@ -112,11 +123,12 @@ class Identity:
         return until if until and until > now else None
 
     async def usable_factor(self, customer: BankCustomer) -> Factor | None:
-        """The second factor to ask for: the first the bank lists that is not locked here."""
-        for factor in customer.factors:
-            if await self.store.failures(customer.number, factor) < self.limits.of(factor):
-                return factor
-        return None
+        """The second factor to ask for: the strongest the customer has, never a weaker one because it was locked."""
+        if not customer.factors:
+            return None
+        strongest = customer.factors[0]
+        failures = await self.store.failures(customer.number, strongest)
+        return strongest if failures < self.limits.of(strongest) else None
 
     async def locked(self, customer: BankCustomer) -> bool:
         """Whether somebody who has a factor is kept from using it."""
@@ -124,9 +136,9 @@ class Identity:
 
     # -- the code to the phone --------------------------------------------------------------------------------
 
-    async def code_locked(self, number: CustomerNumber) -> bool:
-        """Time does not open this lock: the bank's people do, who see who stands before them."""
-        return await self.store.failures(number, "code") >= self.limits.of("code")
+    async def code_locked(self, number: CustomerNumber, now: datetime) -> bool:
+        """For a day, or until the operator unlocks it."""
+        return await self.store.failures(number, "code", now - CODE_REST) >= self.limits.of("code")
 
     async def may_send_code(self, number: CustomerNumber, now: datetime) -> bool:
         return await self.store.codes_since(number, now - timedelta(hours=1)) < self.limits.codes_an_hour
@@ -148,7 +160,7 @@ class Identity:
 
     async def check_code(self, challenge_id: str, bound_to: str, code: str, now: datetime) -> Checked:
         """Count, then compare. The caller commits `UseChallenge` with the turn that goes on."""
-        attempt = await self.store.try_code(challenge_id)
+        attempt = await self.store.try_code(challenge_id, now)
         if attempt is None or attempt.used or now >= attempt.expires_at or attempt.bound_to != bound_to:
             return Checked("expired")
         if attempt.tries > self.limits.tries or attempt.failures > self.limits.of("code"):
@@ -175,21 +187,27 @@ class Identity:
     async def check_card(self, number: CustomerNumber, answers: Mapping[int, str], now: datetime) -> Checked:
         asked = (await self.cells(number, now)).positions
         given = {cell: (half, answers.get(cell, "")) for cell, half in asked}
-        return await self._check(number, "card", lambda: self.bank.card_answers(number, given))
+        return await self._check(number, "card", now, lambda: self.bank.card_answers(number, given))
 
     async def check_otp(self, number: CustomerNumber, code: str, now: datetime) -> Checked:
         async def right() -> bool:
             step = await self.bank.otp_step(number, code, now)
             return step is not None and await self.store.use_otp_step(number, step)
 
-        return await self._check(number, "otp", right)
+        return await self._check(number, "otp", now, right)
 
-    async def _check(self, number: CustomerNumber, factor: Factor, right: "RightOrNot") -> Checked:
+    async def _check(self, number: CustomerNumber, factor: Factor, now: datetime, right: "RightOrNot") -> Checked:
         allowed = self.limits.of(factor)
-        failures = await self.store.try_factor(number, factor)
+        failures = await self.store.try_factor(number, factor, now)
         if failures > allowed:
             return Checked("locked")
-        if await right():
+        try:
+            answered_right = await right()
+        except BankUnavailable:
+            # Nobody compared anything: that was no try.
+            await self.store.give_back(number, factor)
+            raise
+        if answered_right:
             await self.store.forgive(number, factor)
             if factor == "card":
                 await self.store.close_cells(number)

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from handlers import forgiving, masking
-from handlers.bank import BankCustomer, BankRegister
+from handlers.bank import BankCustomer, BankRegister, CustomerGone
 from handlers.effects import KnowAs, UseChallenge
 from handlers.flow import SKIP, Again, Ask, Flow, Goto, PageForm, Refused, Stop, Taken, Turn
 from handlers.identity import Identity, bound_to
@@ -31,6 +31,7 @@ class Proving(Flow):
     """`data` holds account, number, challenge and proof; `purpose` and the kind are bound into every code."""
 
     proofs: ClassVar[frozenset[str]] = frozenset({"code", "page"})
+    veiled: ClassVar[frozenset[str]] = frozenset({"name"})
     questions_first: ClassVar[frozenset[str]] = frozenset({"name"})
 
     def __init__(self, bank: BankRegister, identity: Identity, texts: Mapping[str, Texts], rules: Rules) -> None:
@@ -60,7 +61,7 @@ class Proving(Flow):
         name = forgiving.name(answer)
         if name is None:
             return Again("format")
-        if not await self.identity.may_look_up(turn.customer, turn.now):
+        if not await self.identity.may_look_up(turn.customer, turn.data["account"], turn.now):
             return Stop("too_many_lookups", choices=("cmd:person",))
         found = await self.bank.by_account(turn.data["account"])
         # Unknown account and wrong name look the same (ASVS 6.3.8).
@@ -84,7 +85,7 @@ class Proving(Flow):
         if self.proven(turn):
             return SKIP
         customer = await self.bank_customer(turn)
-        if await self.identity.code_locked(customer.number):
+        if await self.identity.code_locked(customer.number, turn.now):
             return Stop("codes_locked", choices=("cmd:person",))
         if not await self.identity.may_send_code(customer.number, turn.now):
             return Stop("too_many_codes", choices=("cmd:person",))
@@ -148,7 +149,7 @@ class Proving(Flow):
         """The bank's record of now, not of the step where it was first read."""
         customer = await self.bank.by_number(turn.data["number"])
         if customer is None:
-            raise LookupError("the bank no longer knows this customer")
+            raise CustomerGone
         return customer
 
     def _bound(self, turn: Turn) -> str:

@@ -70,7 +70,7 @@ class Reception:
     async def hear(self, draft: Draft, said: Incoming) -> None:
         """Decide the whole turn; `draft` holds the result."""
         text, choice = said.text, said.choice
-        draft.history = masking.text(text)
+        draft.history = self._for_the_history(draft, text)
         if choice is None and text:
             choice = self._pressed_by_typing(draft, text)
         if choice is not None:
@@ -115,6 +115,12 @@ class Reception:
             wanted = "yes" if answer else "no"
             picked = next((v for v, _ in offered if v.partition("=")[2].partition("~")[0] in AFFIRMING[wanted]), None)
         return picked
+
+    def _for_the_history(self, draft: Draft, text: str) -> str:
+        state = draft.talk.flow
+        flow = self.flows.get(state.flow) if state else None
+        veiled = flow is not None and state is not None and state.step in flow.veiled
+        return masking.name(masking.text(text)) if veiled else masking.text(text)
 
     def _label(self, draft: Draft, choice: str) -> str | None:
         return next((label for value, label in draft.talk.offered if value == choice), None)
@@ -240,6 +246,10 @@ class Reception:
         talk.misses = 0 if command != "none_of_these" else talk.misses
         match command:
             case "cancel" if talk.flow is not None:
+                walker = self._walker(draft, talk.flow)
+                if (outcome := await walker.flow.cancel(walker.turn)) is not None:
+                    await self._settle(draft, walker, outcome)
+                    return
                 talk.flow, resumed = talk.paused, talk.paused is not None
                 talk.paused = None
                 if resumed:

@@ -63,16 +63,18 @@ class Announcing:
         word = self._word(item.kind, record, opened)
         # Where it was issued, it has just been said.
         here = record.plan.evidence.get("conversation") if item.kind == ISSUED else None
-        for row in await self.database.read(known_as, customer.number):
+        known = await self.database.read(known_as, customer.number)
+        for row in known:
             if row["customer"] == here:
                 continue
             await self.conversation.notify(
                 row["channel"], row["address"], CustomerId(row["customer"]), item.key, lambda draft: word(draft.texts)
             )
-        await self._send_sms(item, customer, word(self.texts[self.default_locale]))
+        chosen = await self.conversation.locale(CustomerId(known[0]["customer"])) if known else None
+        t = self.texts[chosen or self.default_locale]
+        await self._send_sms(item, customer, t, word(t))
 
-    async def _send_sms(self, item: Item, customer: BankCustomer, reply: Reply) -> None:
-        t = self.texts[self.default_locale]
+    async def _send_sms(self, item: Item, customer: BankCustomer, t: Texts, reply: Reply) -> None:
         key = f"sms:{item.key}"
         payload = sms_payload(self.sealer, key, customer.phone, t("reminder.sms", text=reply.text))
 

@@ -19,6 +19,7 @@ from handlers.flow import PageDone
 log = logging.getLogger(__name__)
 
 UNKEPT_FOR: Final = timedelta(hours=24)
+GREETED_KEPT: Final = timedelta(days=30)
 INBOX_KEPT: Final = timedelta(days=7)
 """Longer than any channel sends a message again."""
 OUTBOX_KEPT: Final = timedelta(days=45)
@@ -68,3 +69,8 @@ class Cleaning:
         tx.execute("DELETE FROM login_challenges WHERE used_at < :before", before=text_of(now - timedelta(days=1)))
         tx.execute("DELETE FROM lookups WHERE window_from < :before", before=text_of(now - timedelta(days=1)))
         outbox.purge(tx, now - OUTBOX_KEPT)
+        # Whoever was only greeted left nothing worth keeping. Their rows go together.
+        silent = "(SELECT customer FROM conversations WHERE revision = 1 AND changed_at < :before)"
+        for table in ("messages", "inbox", "addresses", "conversations"):
+            sql = f"DELETE FROM {table} WHERE customer IN {silent}"  # noqa: S608 - names of our own
+            tx.execute(sql, before=text_of(now - GREETED_KEPT))

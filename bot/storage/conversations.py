@@ -1,21 +1,24 @@
 """Conversations on disk: one commit writes all that a turn decided, or nothing.
 
 The address of a one-time page is not stored: a message keeps the link's id, and its token is derived again when
-the message is read. Whoever gets a copy of the database cannot open a page.
+the message is read. The state holds what somebody answered so far (an account number) and is sealed. Whoever gets a
+copy of the database alone can open neither.
 """
 
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
+from bot.sealing import Sealer
 from bot.storage.database import Database, Row, Tx
 from bot.storage.instants import instant, text_of
 from handlers.effects import Effect
 from handlers.message import Answered, CustomerId, Reply
 from handlers.talk import Opened, TurnRecord
 
+STATE: Final = "conversation"
 EffectWriter = Callable[[Tx, Effect, TurnRecord, int], None]
 
 
@@ -34,8 +37,10 @@ class Message:
 class Conversations:
     """Implements `handlers.talk.ConversationStore`. `page_url(link_id)` gives the address of a one-time page."""
 
-    def __init__(self, database: Database, write_effect: EffectWriter, page_url: Callable[[str], str]) -> None:
-        self.database, self.write_effect, self.page_url = database, write_effect, page_url
+    def __init__(
+        self, database: Database, sealer: Sealer, write_effect: EffectWriter, page_url: Callable[[str], str]
+    ) -> None:
+        self.database, self.sealer, self.write_effect, self.page_url = database, sealer, write_effect, page_url
 
     async def open(self, customer: CustomerId, channel: str, message_id: str | None) -> Opened:
         return await self.database.read(self._open, customer, channel, message_id)
@@ -75,11 +80,13 @@ class Conversations:
                 said = next((m.text for m in messages if m.author == "customer"), None)
                 at = instant(seen["at"])
                 answered = Answered(replies, seen["flow"], seen["step"], said, seen["first_seq"], at)
-        return Opened(row["revision"], json.loads(row["state"]), answered)
+        state = json.loads(self.sealer.open(STATE, row["state"], customer.encode()))
+        return Opened(row["revision"], state, answered)
 
     def _commit(self, tx: Tx, turn: TurnRecord) -> int | None:
         at = text_of(turn.at)
-        state = json.dumps(turn.state, ensure_ascii=False, separators=(",", ":"))
+        plain = json.dumps(turn.state, ensure_ascii=False, separators=(",", ":")).encode()
+        state = self.sealer.seal(STATE, plain, turn.customer.encode())
         said = 1 if turn.said else 0
         count = said + len(turn.replies)
         if turn.revision == 0:

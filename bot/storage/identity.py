@@ -1,16 +1,19 @@
 """Counters and challenges of `handlers.identity`: each call one commit, so a try is on disk before it is compared."""
 
 import json
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from bot.storage.database import Database, Tx
 from bot.storage.instants import instant, text_of
 from handlers.bank import CellChallenge, CustomerNumber
-from handlers.identity import CodeTry
+from handlers.identity import CODE_REST, CodeTry
 
+NEVER = timedelta(days=36_500)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FAIL = (
-    "INSERT INTO factor_failures (number, factor, failures) VALUES (:number, :factor, 1) "
-    "ON CONFLICT (number, factor) DO UPDATE SET failures = factor_failures.failures + 1 RETURNING failures"
+    "INSERT INTO factor_failures (number, factor, failures, last_at) VALUES (:number, :factor, 1, :at) "
+    "ON CONFLICT (number, factor) DO UPDATE SET failures = CASE WHEN factor_failures.last_at > :forgotten "
+    "THEN factor_failures.failures + 1 ELSE 1 END, last_at = :at RETURNING failures"
 )
 
 
@@ -30,7 +33,7 @@ class IdentityRecords:
 
         return await self.database.read(count)
 
-    async def try_code(self, challenge_id: str) -> CodeTry | None:
+    async def try_code(self, challenge_id: str, now: datetime) -> CodeTry | None:
         def count(tx: Tx) -> CodeTry | None:
             row = tx.one(
                 "UPDATE code_challenges SET tries = tries + 1 WHERE id = :id "
@@ -39,7 +42,7 @@ class IdentityRecords:
             )
             if row is None:
                 return None
-            failed = tx.one(_FAIL, number=row["number"], factor="code")
+            failed = tx.one(_FAIL, number=row["number"], factor="code", **_times(now, CODE_REST))
             assert failed is not None
             return CodeTry(
                 row["code_hash"], row["bound_to"], instant(row["expires_at"]), row["used_at"] is not None,
@@ -48,13 +51,23 @@ class IdentityRecords:
 
         return await self.database.run(count)
 
-    async def try_factor(self, number: CustomerNumber, factor: str) -> int:
+    async def try_factor(self, number: CustomerNumber, factor: str, now: datetime) -> int:
         def count(tx: Tx) -> int:
-            row = tx.one(_FAIL, number=number, factor=factor)
+            row = tx.one(_FAIL, number=number, factor=factor, **_times(now, NEVER))
             assert row is not None
             return int(row["failures"])
 
         return await self.database.run(count)
+
+    async def give_back(self, number: CustomerNumber, factor: str) -> None:
+        def take_back(tx: Tx) -> None:
+            tx.execute(
+                "UPDATE factor_failures SET failures = failures - 1 "
+                "WHERE number = :number AND factor = :factor AND failures > 0",
+                number=number, factor=factor,
+            )  # fmt: skip
+
+        await self.database.run(take_back)
 
     async def forgive(self, number: CustomerNumber, factor: str) -> None:
         def clear(tx: Tx) -> None:
@@ -64,11 +77,11 @@ class IdentityRecords:
 
         await self.database.run(clear)
 
-    async def failures(self, number: CustomerNumber, factor: str) -> int:
+    async def failures(self, number: CustomerNumber, factor: str, since: datetime | None = None) -> int:
         def look(tx: Tx) -> int:
             row = tx.one(
-                "SELECT failures FROM factor_failures WHERE number = :number AND factor = :factor",
-                number=number, factor=factor,
+                "SELECT failures FROM factor_failures WHERE number = :number AND factor = :factor AND last_at > :since",
+                number=number, factor=factor, since=text_of(since) if since else "",
             )  # fmt: skip
             return int(row["failures"]) if row else 0
 
@@ -128,3 +141,8 @@ class IdentityRecords:
             return tx.execute("DELETE FROM factor_failures WHERE number = :number", number=number)
 
         return await self.database.run(clear)
+
+
+def _times(now: datetime, rest: timedelta) -> dict[str, str]:
+    """When this failure is, and before when earlier ones no longer count."""
+    return {"at": text_of(now), "forgotten": text_of(max(now - rest, EPOCH))}

@@ -24,6 +24,8 @@ from handlers.message import Answered, CustomerId, Incoming, Reply
 POLL = 2.0
 """Seconds between looks for words that another process wrote."""
 STILL_HERE = 15.0
+MOST_STREAMS = 32
+"""Open windows of one customer; more is no person."""
 _MESSAGE_ID = re.compile(r"[\x21-\x7e]{8,64}")
 PREFIX = "web:"
 """Before the page's own message ids, which come back with what the customer said."""
@@ -96,6 +98,10 @@ class ChatRoom:
 
     async def events(self, request: Request) -> Response:
         visitor = await self.room.visitor(request)
+        if visitor.session.fresh and visitor.demo_id is None:
+            return Response(status_code=204)  # nobody who has seen our page; 204 ends an EventSource
+        if self.service.bells.waiting(visitor.customer) >= MOST_STREAMS:
+            return self._later(429)
         last = request.headers.get("last-event-id") or request.query_params.get("after", "0")
         after = int(last) if last.isdecimal() and len(last) < 16 else 0
         customer = visitor.customer

@@ -7,7 +7,7 @@ import pytest
 
 from bot.registry import Registry
 from handlers.bank import BankUnavailable
-from handlers.enroll import Denied
+from handlers.issuing import Denied
 from handlers.flow import Accepted, PageForm, Refused
 from tests.talking import House, Page, R, csr
 

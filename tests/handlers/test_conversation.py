@@ -99,7 +99,7 @@ async def test_the_history_holds_no_secret_and_no_account(talk: Talk) -> None:
     assert codes
     for secret in ("00021110", "211101011", "000-21-1101-011", "qwer1234", "kim@example.com", "01000000001", *codes):
         assert secret not in stored
-    everything = stored + str(await talk.house.rows("SELECT state FROM conversations"))
+    everything = stored + str(await talk.state())
     for secret in codes:
         assert secret not in everything
 
@@ -107,8 +107,7 @@ async def test_the_history_holds_no_secret_and_no_account(talk: Talk) -> None:
 async def test_what_was_cancelled_is_forgotten(talk: Talk) -> None:
     await talk.walk("review")
     await talk.says("취소")
-    [row] = await talk.house.rows("SELECT state FROM conversations")
-    assert "00021" not in row["state"]
+    assert "00021" not in str(await talk.state())
 
 
 # -- at once ----------------------------------------------------------------------------------------------------------

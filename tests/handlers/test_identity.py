@@ -2,6 +2,8 @@
 
 import pytest
 
+from handlers.bank import BankUnavailable
+from handlers.flow import Accepted, Refused
 from handlers.identity import bound_to
 from tests.talking import MONDAY, House, Talk
 
@@ -133,11 +135,51 @@ async def test_codes_lock_over_two_channels_and_all_challenges(house: House) -> 
     await second.says(wrong(await second.code()), "identity.stop.code_locked")
     await first.walk("name")
     await first.says("김데모", "identity.stop.codes_locked")
-    house.clock.forward(days=2)
-    await first.walk("name")
-    await first.says("김데모", "identity.stop.codes_locked")
     await house.service.identity.unlock("DEMO0001")
     await first.walk("details")
+
+
+async def test_locked_codes_open_after_a_day(house: House) -> None:
+    """Whoever knows an account and a name cannot keep its owner out for good."""
+    talk = house.talk("kim")
+    for _ in range(2):
+        await talk.walk("code")
+        for _ in range(5):
+            await talk.says(wrong(await talk.code()))
+    await talk.walk("name")
+    house.clock.forward(hours=23, minutes=55)
+    await talk.says("김데모", "common.welcome_back", "identity.stop.codes_locked")
+    await talk.walk("name")
+    house.clock.forward(minutes=10)
+    await talk.says("김데모", "identity.code.ask")
+    await talk.says(wrong(await talk.code()), "identity.code.error.wrong", "identity.code.ask")
+    assert await house.rows("SELECT failures FROM factor_failures WHERE factor = 'code'") == [{"failures": 1}]
+
+
+async def test_a_bank_that_fails_while_comparing_costs_no_try(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    talk = await house.talk("kim").walk("page")
+
+    async def silent(*asked: object) -> None:
+        raise BankUnavailable
+
+    bank = talk.service.conversation.reception.flows["enroll"].bank  # type: ignore[attr-defined]
+    with monkeypatch.context() as patch:
+        patch.setattr(bank, "card_answers", silent)
+        for _ in range(4):
+            assert await talk.page().submit() == Refused("unavailable")
+    assert isinstance(await talk.page().submit(), Accepted)
+
+
+async def test_many_askers_share_what_may_be_tried_on_one_account(house: House) -> None:
+    for number in range(3):
+        asker = await house.talk("kim", "console", customer=f"asker {number}").walk("name")
+        for _ in range(9):
+            await asker.says("홍길동")
+    last = await house.talk("kim", "console", customer="the last").walk("name")
+    for _ in range(3):
+        await last.says("홍길동")
+    await last.walk("name")
+    await last.says("김데모", "identity.stop.too_many_lookups")
 
 
 async def test_the_right_code_does_not_open_what_others_have_locked(house: House) -> None:

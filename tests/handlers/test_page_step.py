@@ -131,11 +131,11 @@ async def test_what_was_issued_and_not_kept_is_withdrawn_for_the_next(talk: Talk
     assert isinstance(await talk.page().submit(key=1), Accepted)
     [lost] = await talk.certificates()
     await talk.presses("새 링크 받기", "enroll.page.ask")
-    assert await talk.certificates() == []
+    assert await talk.certificates() == [lost]  # a code alone revokes nothing
+    assert isinstance(await talk.page().submit(key=2), Accepted)
     record = await talk.service.certificates.by_serial(lost.plan.serial)
     assert record is not None
     assert (record.status, record.reason) == (Status.REVOKED, "superseded")
-    assert isinstance(await talk.page().submit(key=2), Accepted)
     await talk.page().done("enroll.kept_there", "guide.install.this_pc.windows", "enroll.works.ask")
     assert len(await talk.certificates()) == 1
 
@@ -218,14 +218,14 @@ async def test_three_wrong_answers_lock_the_card_for_every_channel(talk: Talk) -
     assert await talk.certificates() == []
 
 
-async def test_who_has_a_token_and_a_card_goes_on_with_the_card(house: House) -> None:
+async def test_a_locked_token_is_not_replaced_by_the_weaker_card(house: House) -> None:
     talk = await house.talk("park").walk("page")
     page = talk.page()
     for left in (4, 3, 2, 1):
         assert await page.submit({"otp": "000000"}) == Refused("otp_wrong", {"left": left})
     assert await page.submit({"otp": "000000"}) == Refused("otp_locked", final=True)
-    assert (await page.shown() or {})["factor"]["kind"] == "card"
-    assert isinstance(await page.submit(), Accepted)
+    assert (await page.shown() or {})["factor"]["kind"] is None
+    assert await page.submit({"cells": {}}) == Refused("factor_locked", final=True)
 
 
 async def test_a_token_code_works_once(house: House) -> None:

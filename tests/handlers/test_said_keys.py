@@ -15,7 +15,7 @@ from itertools import chain
 import pytest
 
 from ca import errors
-from handlers import conversation, enroll, proving, reception
+from handlers import conversation, enroll, issuing, proving, reception
 from handlers.enroll import Enroll
 from handlers.flow import Flow
 from handlers.person import Person
@@ -113,7 +113,7 @@ def test_whatever_a_flow_says_is_written(texts: Texts, flow: type[Flow]) -> None
 
 @both
 def test_whatever_a_page_is_refused_with_is_written(texts: Texts) -> None:
-    sources = [ast.parse(inspect.getsource(module)) for module in (enroll, proving, conversation)]
+    sources = [ast.parse(inspect.getsource(module)) for module in (enroll, issuing, proving, conversation)]
     words = {p for tree in sources for call in calls(tree, "Refused") for p in patterns(argument(call, 0, "error"))}
     assert {"proof_lapsed", "fee_unpaid", "factor_locked", "link_gone", "unavailable"} <= words
     refusals = {error.code for error in errors.RequestRefused.__subclasses__()} | {"too_many_today", "not_ready"}

@@ -27,7 +27,7 @@ REPLY = Reply(
 
 def store(database: Database) -> Conversations:
     writer = EffectWriter(AuditTrail(bytes(32)), SEALER, outbox.put, lambda tx, serial: 0)
-    return Conversations(database, writer, lambda link_id: f"https://x/s/{link_id}.code")
+    return Conversations(database, SEALER, writer, lambda link_id: f"https://x/s/{link_id}.code")
 
 
 def turn(message_id: str | None = "m1", revision: int = 0, **more: object) -> TurnRecord:
@@ -156,8 +156,9 @@ async def test_a_login_challenge_is_used_once(database: Database) -> None:
     assert sum(used) == 1
 
 
-async def test_state_is_plain_json(database: Database) -> None:
-    await store(database).commit(turn())
+async def test_what_somebody_answered_is_sealed(database: Database) -> None:
+    await store(database).commit(turn(state={"account": "00021110101"}))
     row = await database.read(lambda tx: tx.one("SELECT state FROM conversations"))
     assert row is not None
-    assert json.loads(row["state"]) == {"n": 0}
+    assert b"account" not in row["state"]
+    assert json.loads(SEALER.open("conversation", row["state"], b"me")) == {"account": "00021110101"}

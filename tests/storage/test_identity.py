@@ -40,26 +40,26 @@ async def write(database: Database, effect: StartChallenge | UseChallenge) -> No
 async def test_every_try_of_a_code_is_counted_and_told(database: Database) -> None:
     records = IdentityRecords(database)
     await write(database, challenge())
-    attempts = [await records.try_code("one") for _ in range(3)]
+    attempts = [await records.try_code("one", NOW) for _ in range(3)]
     assert [(one.tries, one.failures, one.used) for one in attempts if one] == [
         (1, 1, False),
         (2, 2, False),
         (3, 3, False),
     ]
-    assert await records.try_code("another") is None
+    assert await records.try_code("another", NOW) is None
 
 
 async def test_failures_go_on_over_challenges_until_one_is_right(database: Database) -> None:
     records = IdentityRecords(database)
     await write(database, challenge("one"))
     await write(database, challenge("two"))
-    await records.try_code("one")
-    second = await records.try_code("two")
+    await records.try_code("one", NOW)
+    second = await records.try_code("two", NOW)
     assert second is not None
     assert (second.tries, second.failures) == (1, 2)
     await write(database, UseChallenge("two"))
     assert await records.failures(KIM, "code") == 0
-    used = await records.try_code("two")
+    used = await records.try_code("two", NOW)
     assert used is not None
     assert used.used
 
@@ -78,7 +78,7 @@ async def test_a_challenge_is_one_row_and_one_message_however_often_written(data
 
 async def test_failures_of_a_factor_count_under_parallel_tries(database: Database) -> None:
     records = IdentityRecords(database)
-    counted = await asyncio.gather(*(records.try_factor(KIM, "card") for _ in range(16)))
+    counted = await asyncio.gather(*(records.try_factor(KIM, "card", NOW) for _ in range(16)))
     assert sorted(counted) == list(range(1, 17))
     await records.forgive(KIM, "card")
     assert await records.failures(KIM, "card") == 0
@@ -113,7 +113,7 @@ async def test_lookups_are_counted_in_their_window(database: Database, later: ti
 
 async def test_an_operator_unlocks_all_of_it(database: Database) -> None:
     records = IdentityRecords(database)
-    await records.try_factor(KIM, "card")
-    await records.try_factor(KIM, "otp")
+    await records.try_factor(KIM, "card", NOW)
+    await records.try_factor(KIM, "otp", NOW)
     assert await records.unlock(KIM) == 2
     assert await records.failures(KIM, "card") == 0

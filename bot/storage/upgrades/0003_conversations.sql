@@ -12,7 +12,7 @@ CREATE TABLE conversations (
     customer TEXT PRIMARY KEY,
     revision BIGINT NOT NULL,
     last_seq BIGINT NOT NULL,
-    state TEXT NOT NULL,
+    state BLOB NOT NULL,
     channel TEXT NOT NULL,
     address TEXT NOT NULL,
     changed_at TEXT NOT NULL
@@ -94,6 +94,7 @@ CREATE TABLE factor_failures (
     number TEXT NOT NULL,
     factor TEXT NOT NULL,
     failures BIGINT NOT NULL,
+    last_at TEXT NOT NULL,
     PRIMARY KEY (number, factor)
 );
 
