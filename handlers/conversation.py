@@ -12,10 +12,11 @@ from typing import Any, Final
 from weakref import WeakValueDictionary
 
 from handlers.bank import BankUnavailable, CustomerGone
+from handlers.draft import Draft
 from handlers.effects import Effect
 from handlers.flow import Accepted, PageDone, PageForm, Refused, Turn
 from handlers.message import Answered, CustomerId, Incoming, Reply
-from handlers.reception import Draft, Reception
+from handlers.reception import Reception
 from handlers.talk import ConversationStore, Opened, Talk, TurnRecord
 from handlers.walking import Walker
 

@@ -15,7 +15,7 @@ from itertools import chain
 import pytest
 
 from ca import errors
-from handlers import conversation, enroll, issuing, proving, reception
+from handlers import conversation, enroll, interruptions, issuing, journeys, proving, reception
 from handlers.enroll import Enroll
 from handlers.flow import Flow
 from handlers.person import Person
@@ -150,7 +150,7 @@ def test_a_sentence_that_is_not_written_is_noticed() -> None:
 
 @both
 def test_whatever_stands_above_the_flows_is_written(texts: Texts) -> None:
-    tree = ast.parse(inspect.getsource(reception))
+    tree = ast.parse("\n".join(inspect.getsource(one) for one in (reception, interruptions, journeys)))
     said = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
     for key in (one for one in said if re.fullmatch(r"(common|reminder)\.[a-z_]+", one)):
         assert key in texts, key

@@ -1,0 +1,138 @@
+"""The journeys somebody is on: begun, walked, left, resumed; their results become bubbles and state."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+
+from handlers.draft import Draft
+from handlers.flow import Again, Ask, Done, Flow, FlowState, OpenPage, Question, Stop, Turn
+from handlers.walking import Outcome, Walker
+from handlers.wording import MENU, flow_key, question, said_on_the_way, say
+
+AWAY = timedelta(minutes=30)
+STUCK_AFTER = 3
+
+
+class Journeys:
+    """`nonce` is the source of one-use button marks."""
+
+    def __init__(self, flows: Mapping[str, Flow], nonce: Callable[[], str]) -> None:
+        self.flows, self.nonce = flows, nonce
+
+    async def begin(self, draft: Draft, name: str) -> None:
+        """Start a journey. A person may be called in the middle of another one, which waits; others ask first."""
+        talk = draft.talk
+        if talk.flow is not None:
+            if talk.paused is not None and talk.paused.flow == name:
+                talk.flow, talk.paused = talk.paused, None
+            if talk.flow.flow == name:
+                draft.say("common.already_here")
+                await self.ask_again(draft)
+                return
+            if name != "person":
+                draft.replies.append(say(draft.texts, "common.switch", (f"switch:{name}", "cmd:continue")))
+                return
+            talk.paused = talk.flow
+        flow = self.flows[name]
+        state = FlowState(name, flow.version, flow.steps[0], {})
+        talk.flow = state
+        walker = self.walker(draft, state)
+        await self.settle(draft, walker, await walker.start())
+
+    async def go_back(self, draft: Draft, state: FlowState) -> None:
+        """One question back."""
+        walker = self.walker(draft, state)
+        outcome = await walker.back()
+        if outcome is None:
+            draft.say("common.first_step")
+            outcome = await walker.ask()
+        await self.settle(draft, walker, outcome)
+
+    def walker(self, draft: Draft, state: FlowState) -> Walker:
+        """For one turn of one journey."""
+        turn = Turn(draft.customer, draft.turn_id, draft.now, draft.talk.locale, state.data)
+        return Walker(self.flows[state.flow], turn, state)
+
+    async def outdated(self, draft: Draft) -> bool:
+        """Whether the open journey is of another version of this program: apologised for, and over."""
+        state = draft.talk.flow
+        if state is None:
+            return False
+        flow = self.flows.get(state.flow)
+        if flow is not None and flow.version == state.version and state.step in flow.steps:
+            return False
+        draft.talk.flow = draft.talk.paused = None
+        draft.say("common.outdated", *MENU)
+        return True
+
+    async def lapsed(self, draft: Draft, *, commanded: bool) -> bool:
+        """A journey left half-way is there tomorrow; its proofs are not."""
+        state, talk = draft.talk.flow, draft.talk
+        away = bool(talk.last_at) and draft.now - datetime.fromisoformat(talk.last_at) > AWAY
+        if state is None:
+            return False
+        if away:
+            draft.say("common.welcome_back", journey=draft.texts(f"{state.flow}.start"))
+        if commanded:
+            return False
+        walker = self.walker(draft, state)
+        outcome = await walker.resume_after_lapse()
+        if outcome is None:
+            return False
+        draft.say(flow_key(draft.texts, state.flow, "lapsed"))
+        await self.settle(draft, walker, outcome)
+        return True
+
+    async def ask_again(self, draft: Draft) -> bool:
+        """Put the open step's question once more; False when no flow is open."""
+        state = draft.talk.flow
+        if state is None:
+            return False
+        walker = self.walker(draft, state)
+        self.put(draft, walker, await walker.ask())
+        return True
+
+    async def settle(self, draft: Draft, walker: Walker, outcome: Outcome) -> None:
+        """Turn an outcome into bubbles and the state that follows."""
+        state = walker.state
+        draft.effects.extend(walker.turn.effects)
+        draft.replies.extend(said_on_the_way(draft.texts, state.flow, walker.turn.said))
+        walker.turn.effects.clear()
+        walker.turn.said.clear()
+        match outcome:
+            case Ask() | OpenPage():
+                self.put(draft, walker, outcome)
+            case Again():
+                state.tries += 0 if outcome.free else 1
+                key = flow_key(draft.texts, state.flow, f"{state.step}.error.{outcome.error}")
+                if state.tries >= STUCK_AFTER:
+                    state.tries = 0
+                    draft.say(key, **dict(outcome.params))
+                    draft.say("common.stuck", "cmd:retry", "cmd:back", "cmd:person", "cmd:cancel")
+                    return
+                draft.say(key, **dict(outcome.params))
+                hint = flow_key(draft.texts, state.flow, f"{state.step}.hint")
+                if state.tries > 1 and hint in draft.texts:
+                    draft.say(hint)
+                self.put(draft, walker, await walker.ask())
+            case Stop():
+                draft.say(
+                    flow_key(draft.texts, state.flow, f"stop.{outcome.reason}"),
+                    *outcome.choices,
+                    **dict(outcome.params),
+                )
+                await self.leave(draft)
+            case Done():
+                key = f"{state.flow}.done" + (f"_{outcome.variant}" if outcome.variant else "")
+                draft.say(key, *outcome.choices, **dict(outcome.params))
+                await self.leave(draft)
+
+    async def leave(self, draft: Draft) -> None:
+        """The open journey has ended; one that waited goes on."""
+        draft.talk.flow, draft.talk.paused = draft.talk.paused, None
+        await self.ask_again(draft)
+
+    def put(self, draft: Draft, walker: Walker, asked: Question) -> None:
+        state = walker.state
+        if isinstance(asked, Ask) and asked.once:
+            state.nonce = self.nonce()
+        draft.replies.append(question(draft.texts, state, asked, walker.progress()))
