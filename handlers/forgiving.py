@@ -20,11 +20,14 @@ _TIGHT: Final = re.compile(r"[0-9](?:[-.]?[0-9])*")
 _LOOSE: Final = re.compile(r"[0-9](?:[-. ]{0,3}[0-9])*")
 _PHONE: Final = re.compile(r"\+?[0-9](?:[-. ()]{0,3}[0-9])*")
 _MOBILE: Final = re.compile(r"(?:(?:00)?820?|0)(10[0-9]{8}|1[16789][0-9]{7,8})")
+_NOTHING_ELSE: Final = re.compile(r"[-. 0-9]+")
 
 
 def account(text: str) -> str | None:
     """The digits of the one account number in `text` (10 to 16 of them)."""
     plain = _plain(text)
+    if _NOTHING_ELSE.fullmatch(plain) and 10 <= len(whole := re.sub("[-. ]", "", plain)) <= 16:
+        return whole  # "0002111010 11": ten digits would do, but all of them were meant
     for shape in (_TIGHT, _LOOSE):  # "123-45-678901 10만원" is one number and another
         found = {d for d in _numbers(shape, plain) if 10 <= len(d) <= 16}
         found = {d for d in found if not _MOBILE.fullmatch(d)} or found
@@ -77,14 +80,14 @@ def name(text: str) -> str | None:
 def same_name(a: str, b: str) -> bool:
     """True when two spellings are one name.
 
-    Hangul: the same syllables, spaces aside; (주) is 주식회사. Latin: case, spaces, hyphens and the order of the
-    parts do not count ("HONG GIL-DONG" is "Gildong Hong").
+    Hangul: the same syllables, spaces aside; (주) is 주식회사 and may stand before or behind. Latin: case, spaces,
+    hyphens and the order of the parts do not count ("HONG GIL-DONG" is "Gildong Hong").
     """
     if max(len(a), len(b)) > LONGEST:
         return False
     a, b = (unicodedata.normalize("NFKC", n).casefold().replace("(주)", "주식회사") for n in (a, b))
     if any(_is_hangul(c) for c in a + b):
-        return "".join(a.split()) == "".join(b.split())
+        return _company("".join(a.split())) == _company("".join(b.split()))
     left, right = _parts(a), _parts(b)
     return bool(left) and (sorted(left) == sorted(right) or not _turns(left).isdisjoint(_turns(right)))
 
@@ -112,10 +115,10 @@ def pick(text: str, options: Sequence[tuple[str, str]], *, exactly: bool = False
     In this order: value or label as they are; its number ("2", "2번", "두번째", "second"); unless `exactly`, the one
     label that is named in a sentence, or of which `text` is a part.
     """
-    said = _key(text) if len(text) <= LONGEST else ""
+    said = _device(_key(text)) if len(text) <= LONGEST else ""
     if not said:
         return None
-    labels = [(value, _key(label)) for value, label in options]
+    labels = [(value, _device(_key(label))) for value, label in options]
     for value, label in labels:
         if said == label or text.strip().casefold() == value.casefold():
             return value
@@ -149,6 +152,11 @@ def _is_hangul(char: str) -> bool:
 def _closed(syllable: str) -> bool:
     """Whether a Hangul syllable ends in a consonant."""
     return "가" <= syllable <= "힣" and (ord(syllable) - ord("가")) % 28 > 0
+
+
+def _company(hangul: str) -> str:
+    """The name with its legal form in front: people do not remember on which side of theirs it stands."""
+    return "주식회사" + hangul.removesuffix("주식회사") if hangul.endswith("주식회사") else hangul
 
 
 def _parts(latin: str) -> list[str]:
@@ -205,6 +213,24 @@ def _stem(word: str) -> str:
 
 def _meant(word: str) -> str:
     return next((w for w in (word, _stem(word)) if w in _YES | _NO | _FILLER), word)
+
+
+_DEVICES: Final = {
+    word: line.split()[0]
+    for line in (
+        "휴대폰 휴대전화 핸드폰 핸폰 스마트폰 아이폰 폰",
+        "pc 컴퓨터 컴 노트북 데스크탑 데스크톱 피씨 피시 computer laptop desktop",
+        "usb 유에스비",
+        "phone smartphone cellphone mobile",
+    )
+    for word in line.split()
+}
+_DEVICE: Final = re.compile("|".join(sorted(_DEVICES, key=len, reverse=True)))
+
+
+def _device(key: str) -> str:
+    """Every word for a thing that keeps a certificate made the one that buttons use."""
+    return _DEVICE.sub(lambda found: _DEVICES[found[0]], key)
 
 
 _NEGATION: Final = ("말고", "아니", "아닌", "않", "싫", "빼고", "제외", "except")  # "not" hides in "note"
