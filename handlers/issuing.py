@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from handlers import forgiving, masking
 from handlers.bank import BankCustomer, BankRegister, BankUnavailable
@@ -32,6 +32,10 @@ class Issued:
     certificate: bytes
     chain: Sequence[bytes]
     folder: str
+
+
+FINAL: Final = frozenset({"active_certificate", "bad_name", "too_many_today"})
+"""What no other answer on the same page would change."""
 
 
 class Denied(Exception):
@@ -180,7 +184,7 @@ class Issuing(Proving):
             if fee and not await self.bank.charge(customer.number, fee, f"{order}:{fee}"):
                 return Refused("fee_unpaid", final=True)
         except Denied as denied:
-            return Refused(denied.code)
+            return Refused(denied.code, final=denied.code in FINAL)
         except BankUnavailable:
             return Refused("unavailable")
         return None

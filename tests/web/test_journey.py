@@ -163,7 +163,7 @@ async def test_from_the_first_word_to_the_reminder(live: Live, chromium: Browser
 
     await secure.click("#finish")
     await new.hears("암호화된 파일이라")
-    await new.hears("잘 되는지 한 번")
+    await new.hears("잘 작동하는지")
     await new.shot(new.chat, "delivered")
     check_npki(folder, PASSWORD, "DEMO0001")
 
@@ -179,10 +179,10 @@ async def test_from_the_first_word_to_the_reminder(live: Live, chromium: Browser
     await login.set_input_files("#files", [folder / "signCert.der", folder / "signPri.key"])
     await login.fill("#password", PASSWORD)
     await login.locator("button[type=submit]:visible").click()
-    await expect(login.locator("#verdict")).to_have_text("잘 되는 인증서예요")
+    await expect(login.locator("#verdict")).to_have_text("잘 작동하는 인증서예요")
     assert await login.locator("#findings .passed").count() == 7
     await new.shot(login, "login")
-    await new.hears("인증서가 잘 돼요")
+    await new.hears("인증서가 잘 작동해요")
 
     # The day comes: the demo desk moves the reminder job's clock.
     moved = await new.chat.evaluate(
@@ -214,7 +214,7 @@ async def test_on_a_phone_with_a_token(live: Live, chromium: Browser, tmp_path: 
     secure = await makes_the_key(new, url, await new.desk())
     p12 = await downloads(secure, ".p12", tmp_path)
     await secure.click("#finish")
-    await new.hears("잘 되는지 한 번")
+    await new.hears("잘 작동하는지")
     check_p12(p12, PASSWORD, 100_000, root_of(live, tmp_path))
     await new.presses("나중에 할게요")
     await new.hears("모두 끝났어요")

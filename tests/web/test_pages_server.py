@@ -254,7 +254,7 @@ async def test_so_many_certificates_a_day(start: Start) -> None:
         now = await browser.said(choice="page=new_link")
         new = now[-1]["link"]["url"].removeprefix("http://127.0.0.1:8710")
         answer = await browser.issue(new, Key())
-        assert (answer.status_code, answer.json()["error"]) == (409, "too_many_today")
+        assert (answer.status_code, answer.json()["error"]) == (410, "too_many_today")
 
 
 async def test_posting_in_a_hurry_is_told_to_wait(start: Start) -> None:

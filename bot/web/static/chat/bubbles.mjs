@@ -17,7 +17,7 @@ export function bubble(message, { words, time, onChoice, onAgain }) {
   const ofBot = message.from === "bot";
   const name = ofBot ? element("p", { class: "name" }, icon("mark"), words("name")) : element("p", { class: "unseen" }, words("you"));
   const parts = [
-    message.progress ? progress(message.progress, words) : null,
+    message.progress && message.progress[1] > 1 ? progress(message.progress, words) : null,
     message.text ? element("p", { class: "text" }, message.text) : null,
     message.link ? linkCard(message.link, words) : null,
     message.document ? documentCard(message.document, words) : null,
