@@ -119,7 +119,7 @@ def _rsa_weakness(n: int, e: int) -> str | None:
         return "RSA modulus with a small factor"
     root = math.isqrt(n)
     small_root, small_n = root % _SIEVE, n % _SIEVE
-    for step in range(1, _FERMAT_ROUNDS + 1):  # CA/B BR §6.1.1.3: close primes, Fermat
+    for step in range(_FERMAT_ROUNDS + 1):  # CA/B BR §6.1.1.3: close primes, Fermat
         small = small_root + step
         if (small * small - small_n) % _SIEVE in _SQUARES:
             rest = (root + step) ** 2 - n

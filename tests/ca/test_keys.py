@@ -92,6 +92,7 @@ def _close_primes() -> int:
         pytest.param(_rsa(_modulus(), 3), id="exponent 3"),
         pytest.param(_rsa(751 * (_modulus() // 751 | 1)), id="factor 751"),
         pytest.param(_rsa(_close_primes()), id="close primes"),
+        pytest.param(_rsa(_next_prime(0xC0FFEE << 1000) ** 2), id="one prime twice"),
         pytest.param(ec.generate_private_key(ec.SECP384R1()).public_key(), id="p-384"),
         pytest.param(ec.generate_private_key(ec.SECP256K1()).public_key(), id="secp256k1"),
         pytest.param(ed25519.Ed25519PrivateKey.generate().public_key(), id="ed25519"),
