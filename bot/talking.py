@@ -1,8 +1,10 @@
 """`certtalk chat`: the console channel over a running service, with the secure pages on a loopback port of its own."""
 
 import asyncio
+import contextlib
 import json
 import sys
+import threading
 from collections.abc import AsyncIterator
 from typing import TextIO
 
@@ -88,26 +90,38 @@ async def talk(settings: Settings, who: str, *, as_json: bool) -> None:
     async with running(settings, pages_at=url) as service:
         application = Application(service)
         server = server_for(application)
-        server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
         task = asyncio.create_task(server.serve(sockets=[listener]))
         chat = Console(service, who, as_json=as_json, out=sys.stdout)
         if not as_json:
             sys.stdout.write(service.texts[chat.locale]("cli.chat_hello", name=who, url=url) + "\n")
         await chat.begin()
-        async for line in _lines(sys.stdin, prompt=None if as_json else service.texts[chat.locale]("cli.chat_prompt")):
+        prompt = None if as_json else service.texts[chat.locale]("cli.chat_prompt")
+        async for line in _lines(sys.stdin, prompt, application.chat.closing):
             await chat.hear(line)
         application.close()
         server.should_exit = True
         await task
 
 
-async def _lines(stream: TextIO, prompt: str | None) -> AsyncIterator[str]:
-    """Lines of a blocking stream, without holding up the pages."""
+async def _lines(stream: TextIO, prompt: str | None, closing: asyncio.Event) -> AsyncIterator[str]:
+    """Lines of a blocking stream, until it ends or Ctrl+C. A daemon reads: nobody waits for one more line."""
+    loop, lines = asyncio.get_running_loop(), asyncio.Queue[str]()
+
+    def read() -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has ended before the input
+            while line := stream.readline():
+                loop.call_soon_threadsafe(lines.put_nowait, line)
+            loop.call_soon_threadsafe(lines.put_nowait, "")
+
+    threading.Thread(target=read, name="console", daemon=True).start()
     while True:
         if prompt and stream.isatty():
             sys.stdout.write(prompt)
             sys.stdout.flush()
-        line = await asyncio.to_thread(stream.readline)
-        if not line:
+        waiting = asyncio.create_task(lines.get()), asyncio.create_task(closing.wait())
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        for task in waiting:
+            task.cancel()
+        if closing.is_set() or not (line := waiting[0].result()):
             return
         yield line

@@ -77,6 +77,8 @@ class Refused:
     error: str
     params: Params = field(default_factory=dict)
     final: bool = False
+    fields: Sequence[str] = field(default=(), compare=False)
+    """Ids of the page's inputs to look at again: a help for the eye, no part of the verdict."""
 
 
 @dataclass(frozen=True, slots=True)

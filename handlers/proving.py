@@ -131,19 +131,20 @@ class Proving(Flow):
         if not isinstance(given, Mapping):
             return Refused("bad_request"), ""
         if factor == "otp":
+            fields = ["otp"]
             checked = await self.identity.check_otp(customer.number, str(given.get("otp", ""))[:12], now)
         else:
             cells = given.get("cells")
             if not isinstance(cells, Mapping) or not all(str(cell).isdecimal() for cell in cells):
                 return Refused("bad_request"), ""
             answers = {int(str(cell)[:4]): str(digits)[:4] for cell, digits in cells.items()}
+            fields = [f"cell_{cell}" for cell in answers]
             checked = await self.identity.check_card(customer.number, answers, now)
         if checked.verdict == "right":
             return None, factor
-        locked = checked.verdict == "locked"
-        return Refused(
-            f"{factor}_{'locked' if locked else 'wrong'}", {} if locked else {"left": checked.left}, final=locked
-        ), factor
+        if checked.verdict == "locked":
+            return Refused(f"{factor}_locked", final=True), factor
+        return Refused(f"{factor}_wrong", {"left": checked.left}, fields=fields), factor
 
     async def bank_customer(self, turn: Turn) -> BankCustomer:
         """The bank's record of now, not of the step where it was first read."""

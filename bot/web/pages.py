@@ -115,7 +115,12 @@ class SecurePages:
         if isinstance(result, Refused):
             status = 410 if result.final else 409
             return self.room.refusal(
-                self.room.texts(locale), result.error, status, final=result.final, **dict(result.params)
+                self.room.texts(locale),
+                result.error,
+                status,
+                final=result.final,
+                fields=result.fields,
+                **dict(result.params),
             )
         return JSONResponse(dict(result.data))
 

@@ -1,5 +1,6 @@
 """What the web's rooms share: service, doorkeeper, templates, and how a page is put together."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,10 +81,11 @@ class Room:
         self.door.keep(response, session)
         return response
 
-    def refusal(self, texts: Texts, code: str, status: int, *, final: bool = False, **params: Any) -> JSONResponse:
+    def refusal(
+        self, texts: Texts, code: str, status: int, *, final: bool = False, fields: Sequence[str] = (), **params: Any
+    ) -> JSONResponse:
         """What a page is told when its request is refused: a code, a sentence, and whether to try again."""
         key = f"page.error.{code}"
-        fields = [code.partition("_")[0]] if code == "otp_wrong" else []
         return JSONResponse(
-            {"error": code, "text": texts(key, **params), "final": final, "fields": fields, **params}, status
+            {"error": code, "text": texts(key, **params), "final": final, "fields": list(fields), **params}, status
         )
