@@ -119,6 +119,7 @@ async def test_wrong_cells_are_counted_and_lock(outside: Outside) -> None:
     assert [one.json().get("left") for one in answers] == [2, 1, None]
     assert [one.status_code for one in answers] == [409, 409, 410]
     assert (await browser.open(path))["factor"]["kind"] is None
+    assert set(answers[0].json()["fields"]) == {f"cell_{cell}" for cell in cells}
     late = await browser.post(f"{path}/issue", {"factor": right, **key.form})
     assert (late.status_code, late.json()["error"]) == (410, "factor_locked")
     assert not await outside.rows("SELECT 1 FROM certificates")
