@@ -36,6 +36,7 @@ class DemoDesk:
                 "phone": {"number": who.phone, "messages": [{"at": at, "text": text} for at, text in messages]},
                 "card": {"serial": bank.card_serial(who.id), "cells": cells} if cells else None,
                 "otp": {"code": code[0], "seconds_left": code[1]} if code else None,
+                "holder": who.name,
                 "accounts": list(who.accounts),
                 "clock": now.astimezone(KOREA).date().isoformat(),
             }

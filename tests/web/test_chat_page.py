@@ -38,6 +38,7 @@ def desk() -> dict[str, Any]:
         "phone": {"number": "010-0000-0101", "messages": []},
         "card": {"serial": "12345678", "cells": {str(n): f"{n:04d}" for n in range(1, 31)}},
         "otp": {"code": "301482", "seconds_left": 17},
+        "holder": "김하늘",
         "accounts": ["000-01-0000-101"],
         "clock": "2026-11-22",
     }
@@ -157,6 +158,23 @@ async def test_buttons_of_one_breath_all_count(opened: Opened) -> None:
     )
     for button in await page.locator(".choices button").all():
         await expect(button).to_be_enabled()
+
+
+async def test_a_step_that_is_over_is_over_though_nobody_said_anything(opened: Opened) -> None:
+    page = await opened(
+        message("페이지에서요.", progress=[10, 11], choices=[{"value": "page=new_link", "label": "새 링크 받기"}]),
+        message("다 됐어요.", choices=[{"value": "rate:up", "label": "도움됐어요"}]),
+        message("확인할까요?", progress=[11, 11], choices=[{"value": "works=later", "label": "나중에"}]),
+    )
+    await expect(page.get_by_role("button", name="새 링크 받기")).to_be_disabled()
+    await expect(page.get_by_role("button", name="도움됐어요")).to_be_enabled()
+    await expect(page.get_by_role("button", name="나중에")).to_be_enabled()
+
+
+async def test_a_journey_of_one_step_counts_no_steps(opened: Opened) -> None:
+    page = await opened(message("전할 말을 적어 주세요.", progress=[1, 1]))
+    await expect(page.locator(".bot .text")).to_have_text("전할 말을 적어 주세요.")
+    await expect(page.locator(".progress")).to_have_count(0)
 
 
 async def test_a_syllable_in_the_making_is_not_sent(opened: Opened, stub: ChatStub) -> None:

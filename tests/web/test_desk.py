@@ -13,6 +13,7 @@ async def test_the_desk_shows_what_this_customer_holds(outside: Outside) -> None
     kim, lee = await outside.browser("kim").desk(), await outside.browser("lee").desk()
     assert (kim["customer"]["id"], kim["otp"]) == ("kim", None)
     assert len(kim["card"]["cells"]) == 30
+    assert kim["holder"] == "김데모"
     assert kim["accounts"] == ["000-21-1101-011", "000-24-1101-022"]
     assert kim["clock"] == "2026-11-23"
     assert kim["phone"] == {"number": "010-0000-0001", "messages": []}

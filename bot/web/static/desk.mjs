@@ -11,7 +11,7 @@ import { byId, element, icon } from "./chat/dom.mjs";
  * @typedef {{id: string, name: string, note: string}} Person
  * @typedef {{customer: Person, customers: Person[], phone: {number: string, messages: {at: string, text: string}[]},
  *   card: {serial: string, cells: Record<string, string>} | null, otp: {code: string, seconds_left: number} | null,
- *   accounts: string[], clock: string}} Demo
+ *   holder: string, accounts: string[], clock: string}} Demo
  * @typedef {{refresh: () => void}} Desk
  */
 
@@ -41,6 +41,9 @@ export function startDesk({ words, csrf, time, insert }) {
   const parts = {
     customer({ customer }) {
       byId("desk-customer").replaceChildren(element("p", { class: "person" }, element("strong", {}, customer.name), element("span", {}, customer.note)));
+    },
+    holder({ holder }) {
+      byId("desk-holder").replaceChildren(element("li", {}, ...valueRow(holder)));
     },
     accounts({ accounts }) {
       const rows = accounts.map((account) => element("li", {}, ...valueRow(account)));

@@ -80,9 +80,14 @@ export class Thread {
       };
     });
     entries.forEach((entry, index) => (entry.closes = entries[index + 1]?.opens ?? true));
-    // The bot's last breath may be several bubbles (an answer, then its own question again): all their buttons count.
+    // The bot's last breath may be several bubbles (an answer, then its own question again): all their buttons count,
+    // but those of a step that the secure page has ended are over.
     let index = entries.length - 1;
+    let asked = false;
     while (index >= 0 && entries[index].message.from === "bot" && !this.busy) {
+      const asks = "progress" in entries[index].message && Boolean(entries[index].message.progress);
+      if (asked && asks) break;
+      asked ||= asks;
       entries[index].live = true;
       if (entries[index].opens) break;
       index -= 1;
