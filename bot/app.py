@@ -23,7 +23,6 @@ from bot.jobs.runner import Job, Runner
 from bot.registry import Registry
 from bot.sealing import KeyFileRefused, Sealer, load_or_make_key
 from bot.settings import Settings
-from bot.storage import outbox, reminders
 from bot.storage.audit import AuditTrail
 from bot.storage.certificates import Certificates
 from bot.storage.conversations import Addresses, Conversations
@@ -184,7 +183,7 @@ async def running(
 
 async def _build(settings: Settings, clock: Callable[[], datetime], database: Database, pages_at: str) -> Service:
     texts = load_texts()
-    used = await database.read(lambda tx: tx.one("SELECT seq FROM audit_head WHERE seq > 0")) is not None
+    used = await database.read(_is_used)
     key_file = settings.data / "service.key"
     if used and not key_file.exists():
         raise KeyFileRefused("lost", key_file, "this database was written with it: restore it from the backup")
@@ -228,7 +227,7 @@ async def _build(settings: Settings, clock: Callable[[], datetime], database: Da
         {flow.name: flow for flow in flows}, texts, Understanding(), Knowledge(load_links()),
         lambda: secrets.token_urlsafe(9),
     )  # fmt: skip
-    conversations = Conversations(database, sealer, EffectWriter(audit, sealer, outbox.put, reminders.stop), links.url)
+    conversations = Conversations(database, sealer, EffectWriter(audit, sealer), links.url)
     conversation = Conversation(reception, conversations, clock, settings.default_locale)
     announcing = Announcing(database, sealer, certificates, bank, conversation, texts, clock, settings.default_locale)
     delivering = Delivering(database, sealer, sms, clock, dict.fromkeys(KINDS, announcing.deliver))
@@ -265,6 +264,12 @@ async def _build(settings: Settings, clock: Callable[[], datetime], database: Da
         documents=Documents(database, DOCUMENT_LIFE), bank=bank, demo_bank=demo_bank, phones=phones, listing=listing,
         reminding=reminding, cleaning=cleaning, delivering=delivering, vault=vault, runner=runner, bells=bells,
     )  # fmt: skip
+
+
+def _is_used(tx: Tx) -> bool:
+    """Whether anything was written under this folder's keys: what somebody said is sealed, too."""
+    tables = ("audit", "conversations")
+    return any(tx.one(f"SELECT 1 AS one FROM {table} LIMIT 1") for table in tables)  # noqa: S608 - names of our own
 
 
 def demo_customer(who: str) -> CustomerId:

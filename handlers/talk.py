@@ -54,8 +54,6 @@ class Opened:
     revision: int
     state: dict[str, Any] | None
     answered: Answered | None = None
-    known_as: tuple[str, ...] = ()
-    """The bank's customer numbers this conversation has proven to be."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,13 +13,12 @@ from typing import Any, Final
 
 from bot.sealing import Sealer
 from bot.storage.database import Database, Row, Tx
+from bot.storage.effects import EffectWriter
 from bot.storage.instants import instant, text_of
-from handlers.effects import Effect
 from handlers.message import Answered, CustomerId, Reply
 from handlers.talk import Opened, TurnRecord
 
 STATE: Final = "conversation"
-EffectWriter = Callable[[Tx, Effect, TurnRecord, int], None]
 
 
 @dataclass(frozen=True, slots=True)

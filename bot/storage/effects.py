@@ -1,10 +1,10 @@
 """What a turn's effects write, inside the turn's own commit. Every one is idempotent by its own key."""
 
 import json
-from collections.abc import Callable
 from typing import assert_never
 
 from bot.sealing import Sealer
+from bot.storage import outbox, reminders
 from bot.storage.audit import AuditTrail
 from bot.storage.database import Tx
 from bot.storage.instants import text_of
@@ -32,12 +32,10 @@ def sms_payload(sealer: Sealer, key: str, phone: str, text: str) -> bytes:
 
 
 class EffectWriter:
-    """`put(tx, key, kind, channel, address, payload, due_at)` queues a message; `stop(tx, serial)` ends reminders."""
+    """`writer(tx, effect, turn, last_seq)` writes one effect of a turn whose last message is number `last_seq`."""
 
-    def __init__(
-        self, audit: AuditTrail, sealer: Sealer, put: Callable[..., object], stop: Callable[..., object]
-    ) -> None:
-        self.audit, self.sealer, self.put, self.stop = audit, sealer, put, stop
+    def __init__(self, audit: AuditTrail, sealer: Sealer) -> None:
+        self.audit, self.sealer = audit, sealer
 
     def __call__(self, tx: Tx, effect: Effect, turn: TurnRecord, last_seq: int) -> None:
         at = text_of(turn.at)
@@ -51,7 +49,7 @@ class EffectWriter:
                 )  # fmt: skip
                 key = f"code:{effect.challenge_id}"
                 payload = sms_payload(self.sealer, key, effect.phone, effect.text)
-                self.put(tx, key=key, kind=SMS, channel="sms", address="", payload=payload, due_at=turn.at)
+                outbox.put(tx, key=key, kind=SMS, channel="sms", address="", payload=payload, due_at=turn.at)
             case UseChallenge():
                 tx.execute(
                     "UPDATE code_challenges SET used_at = :at WHERE id = :id AND used_at IS NULL",
@@ -108,7 +106,7 @@ class EffectWriter:
                 )  # fmt: skip
             case ReminderChoice():
                 if effect.choice == "stop" and _is_theirs(tx, effect.serial, turn.customer):
-                    self.stop(tx, effect.serial)
+                    reminders.stop(tx, effect.serial)
             case Audit():
                 self.audit.append(tx, turn.at, turn.customer, effect.act, effect.subject, effect.detail)
             case _:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.app import running
+from bot.app import demo_customer, running
 from bot.sealing import KeyFileRefused
 from bot.settings import Settings, load_settings
 from ca.errors import KeyFileError
@@ -48,3 +48,12 @@ async def test_a_lost_service_key_is_not_made_anew(used: Settings) -> None:
     key.write_bytes(kept)
     key.chmod(0o600)
     await start(used)
+
+
+async def test_a_key_that_sealed_no_more_than_a_conversation_is_missed(tmp_path: Path) -> None:
+    settings = load_settings(None, data=tmp_path / "data", ca_key="p-256")
+    async with running(settings, lambda: NOW, jobs=False) as service:
+        await service.conversation.greet("web", "demo:kim", demo_customer("kim"))
+    (settings.data / "service.key").unlink()
+    with pytest.raises(KeyFileRefused, match="backup"):
+        await start(settings)

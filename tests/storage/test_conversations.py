@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from bot.sealing import Sealer
-from bot.storage import outbox
 from bot.storage.audit import AuditTrail
 from bot.storage.conversations import Addresses, Conversations, known_as
 from bot.storage.database import Database
@@ -26,7 +25,7 @@ REPLY = Reply(
 
 
 def store(database: Database) -> Conversations:
-    writer = EffectWriter(AuditTrail(bytes(32)), SEALER, outbox.put, lambda tx, serial: 0)
+    writer = EffectWriter(AuditTrail(bytes(32)), SEALER)
     return Conversations(database, SEALER, writer, lambda link_id: f"https://x/s/{link_id}.code")
 
 

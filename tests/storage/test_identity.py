@@ -19,7 +19,7 @@ from handlers.talk import TurnRecord
 NOW = datetime(2026, 11, 23, 1, tzinfo=UTC)
 KIM = CustomerNumber("DEMO0001")
 SEALER = Sealer(bytes(32))
-WRITER = EffectWriter(AuditTrail(bytes(32)), SEALER, outbox.put, lambda tx, serial: 0)
+WRITER = EffectWriter(AuditTrail(bytes(32)), SEALER)
 
 
 def turn(message_id: str = "m1") -> TurnRecord:
