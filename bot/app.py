@@ -109,7 +109,6 @@ class Service:
     conversations: Conversations
     addresses: Addresses
     conversation: Conversation
-    identity: IdentityRecords
     links: Links
     documents: Documents
     bank: BankRegister
@@ -260,7 +259,7 @@ async def _build(settings: Settings, clock: Callable[[], datetime], database: Da
     return Service(
         settings=settings, pages_at=pages_at, clock=clock, database=database, sealer=sealer, texts=texts, audit=audit,
         certificates=certificates, registration=registration, registry=registry, conversations=conversations,
-        addresses=Addresses(database, new_id), conversation=conversation, identity=records, links=links,
+        addresses=Addresses(database, new_id), conversation=conversation, links=links,
         documents=Documents(database, DOCUMENT_LIFE), bank=bank, demo_bank=demo_bank, phones=phones, listing=listing,
         reminding=reminding, cleaning=cleaning, delivering=delivering, vault=vault, runner=runner, bells=bells,
     )  # fmt: skip

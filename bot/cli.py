@@ -107,12 +107,14 @@ def _run(verb: Verb, arguments: argparse.Namespace, settings: Settings) -> int:
     from bot.storage.database import DatabaseError
     from ca.errors import CaError
 
-    texts = load_texts()[settings.default_locale]
+    texts = _texts(settings)
     try:
         with asyncio.Runner(loop_factory=fast_loop()) as runner:
             return runner.run(verb(arguments, settings))
     except PortTaken:
         print(texts("cli.port_taken", port=settings.port, other=settings.port + 1), file=sys.stderr)
+    except SettingsError as error:  # an adapter is loaded only now
+        print(error, file=sys.stderr)
     except (DatabaseError, CaError, SealingError, OSError) as error:
         log.debug("could not start", exc_info=error)
         print(texts("cli.startup_failed", reason=error), file=sys.stderr)
@@ -192,6 +194,8 @@ async def _export(arguments: argparse.Namespace, settings: Settings) -> int:
 
 async def _unlock(arguments: argparse.Namespace, settings: Settings) -> int:
     from bot.app import running
+    from bot.storage.database import Tx
+    from bot.storage.identity import unlock
 
     texts = _texts(settings)
     if not arguments.yes:
@@ -199,12 +203,13 @@ async def _unlock(arguments: argparse.Namespace, settings: Settings) -> int:
         print(texts("cli.say_yes", what=what), file=sys.stderr)
         return 2
     async with running(settings, jobs=False) as service:
-        cleared = await service.identity.unlock(arguments.number)
 
-        def note(tx: Any) -> None:
+        def act(tx: Tx) -> int:
+            cleared = unlock(tx, arguments.number)
             service.audit.append(tx, service.clock(), "operator", "unlocked", arguments.number, {"counters": cleared})
+            return cleared
 
-        await service.database.run(note)
+        cleared = await service.database.run(act)
     print(texts("cli.unlocked", number=arguments.number, count=cleared))
     return 0
 

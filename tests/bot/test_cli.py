@@ -87,6 +87,18 @@ def test_unlocking_wants_a_yes(data: Path, capsys: pytest.CaptureFixture[str]) -
     assert main(["audit", "verify"]) == 0
 
 
+def test_no_unlocking_without_its_audit_record(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Both are one transaction: an unlocking that nobody can find later must not be possible."""
+    database = sqlite3.connect(data / "certtalk.sqlite3")
+    with database:
+        database.execute("INSERT INTO factor_failures VALUES ('DEMO0002', 'card', 3, '2026-11-22T00:00:00.000000Z')")
+        database.execute("CREATE TRIGGER full BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'full'); END")
+    assert main(["customers", "unlock", "DEMO0002", "--yes"]) == 2
+    left = database.execute("SELECT failures FROM factor_failures WHERE number = 'DEMO0002'").fetchall()
+    database.close()
+    assert left == [(3,)]
+
+
 def test_a_changed_audit_row_is_found(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["audit", "verify"]) == 0
     assert "whole" in capsys.readouterr().out
@@ -116,6 +128,16 @@ def test_wrong_settings_and_wrong_use(
         with pytest.raises(SystemExit) as stopped:
             main(wrong)
         assert stopped.value.code == 2
+
+
+def test_an_adapter_that_cannot_be_loaded(
+    data: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = {"DEMO": "false", "BANK": "nowhere:bank", "SMS": "nowhere:sms"}
+    for name, value in (given | {"CA_PASSPHRASE_FILE": str(data / "ca.passphrase")}).items():
+        monkeypatch.setenv(f"CERTTALK_{name}", value)
+    assert main(["audit", "verify"]) == 2
+    assert "CERTTALK_BANK" in capsys.readouterr().err
 
 
 def test_a_database_of_a_newer_program(data: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from bot.storage.identity import unlock
 from handlers.bank import BankUnavailable
 from handlers.flow import Accepted, Refused
 from handlers.identity import bound_to
@@ -135,7 +136,7 @@ async def test_codes_lock_over_two_channels_and_all_challenges(house: House) -> 
     await second.says(wrong(await second.code()), "identity.stop.code_locked")
     await first.walk("name")
     await first.says("김데모", "identity.stop.codes_locked")
-    await house.service.identity.unlock("DEMO0001")
+    await house.service.database.run(unlock, "DEMO0001")
     await first.walk("details")
 
 
