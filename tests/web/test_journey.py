@@ -1,6 +1,6 @@
 """The whole journey as a newcomer makes it: a real service, a real browser, files judged by foreign tools.
 
-`CERTTALK_SCREENSHOTS=docs/journey python3 start.py test tests/web/test_journey.py` keeps a picture of every stage.
+`CERTTALK_SCREENSHOTS=docs/screenshots python3 start.py test tests/web/test_journey.py` keeps a picture of every stage.
 """
 
 import os
@@ -211,6 +211,8 @@ async def test_on_a_phone_with_a_token(live: Live, chromium: Browser, tmp_path: 
     await context.add_cookies([{"name": "certtalk-as", "value": "lee", "url": live.url}])
     new = Newcomer(context, live, "phone")
     url = await walk_to_the_page(new, "000-21-1102-034", "이샘플", "^휴대폰")
+    # The page itself never scrolls, only the conversation in it: nothing stretches it out of the window.
+    assert await new.chat.evaluate("document.scrollingElement.scrollHeight <= innerHeight")
     secure = await makes_the_key(new, url, await new.desk())
     p12 = await downloads(secure, ".p12", tmp_path)
     await secure.click("#finish")
