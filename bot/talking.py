@@ -27,7 +27,7 @@ class Console:
         customer = demo_customer(who) if demo else CustomerId(f"console:{who}")
         self.seat = console.Seat(customer, f"demo:{who}" if demo else who)
         self.phone = demo.phone.replace("-", "") if demo else None
-        self.locale = demo.locale if demo else service.locale
+        self.locale = demo.locale if demo and demo.locale else service.locale
         self.after = 0
         self.heard_sms: set[str] = set()
 

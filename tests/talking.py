@@ -164,7 +164,7 @@ class Talk:
 
     async def send(self, message_id: str, text: str = "", choice: str | None = None) -> Answered:
         """One message with an id of its own, as a channel hands it over."""
-        said = Incoming(self.channel, self.demo.id, self.customer, message_id, text, choice, self.demo.locale)
+        said = Incoming(self.channel, self.demo.id, self.customer, message_id, text, choice, self.demo.locale or "ko")
         self.answered = await self.service.conversation.handle(said)
         self.replies = self.answered.replies
         self.read = await self.service.conversations.latest(self.customer, 0)

@@ -51,7 +51,7 @@ class DemoCustomer:
     internet_banking: bool = True
     other_certificate: str | None = None
     balance: int = 1_000_000
-    locale: str = "ko"
+    locale: str | None = None
 
     @property
     def name_key(self) -> str:

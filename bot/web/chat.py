@@ -105,7 +105,8 @@ class ChatRoom:
         last = request.headers.get("last-event-id") or request.query_params.get("after", "0")
         after = int(last) if last.isdecimal() and len(last) < 16 else 0
         customer = visitor.customer
-        await self.service.conversation.greet("web", visitor.address, customer)
+        locale = await self.room.locale_of(request, customer)
+        await self.service.conversation.greet("web", visitor.address, customer, locale)
         if after == 0:
             after = await self.service.conversations.latest(customer, HISTORY_SHOWN)
         return StreamingResponse(self._stream(customer, after), media_type="text/event-stream")

@@ -59,13 +59,17 @@ class Room:
         return self.service.sealer.mac("web session", session.id).hex()
 
     async def locale_of(self, request: Request, customer: CustomerId | None = None) -> str:
-        """The conversation's language; else what the browser asks for, if we speak it; else the default."""
+        """The conversation's language; else what the address asks for (?lang=), the demo customer's, the default."""
         if customer is not None:
             chosen = await self.service.conversation.locale(customer)
             if chosen is not None:
                 return chosen
         wanted = request.query_params.get("lang")
-        return wanted if wanted in LOCALES else self.service.locale
+        if wanted in LOCALES:
+            return wanted
+        demo = self.service.settings.demo
+        played = self.service.demo_bank.customer(request.cookies.get(AS_COOKIE, "")) if demo else None
+        return played.locale if played and played.locale else self.service.locale
 
     def texts(self, locale: str) -> Texts:
         return self.service.texts[locale]

@@ -39,6 +39,26 @@ async def test_switching_is_another_conversation(outside: Outside) -> None:
         assert (await browser.post("/demo/switch", {"customer": unknown})).status_code == 400
 
 
+async def test_a_customer_who_speaks_english_is_met_in_english(outside: Outside) -> None:
+    smith, kim = outside.browser("smith"), outside.browser("kim")
+    assert [(await one.open(path))["locale"] for one, path in ((smith, "/"), (smith, "/?lang=ko"), (kim, "/"))] == [
+        "en", "ko", "ko",
+    ]  # fmt: skip
+    async with outside.stream(smith) as stream:
+        hello = await stream.next()
+    assert hello is not None
+    assert hello["text"].startswith("Hello")
+
+
+async def test_who_comes_from_an_english_page_is_greeted_in_english(outside: Outside) -> None:
+    browser = outside.browser("kim")
+    async with outside.stream(browser, "after=0&lang=en") as stream:
+        hello = await stream.next()
+    assert hello is not None
+    assert hello["text"].startswith("Hello")
+    assert (await browser.open("/?lang=ko"))["locale"] == "en"  # the conversation has its language by now
+
+
 async def test_the_clock_moves_reminders_and_nothing_else(outside: Outside) -> None:
     browser = outside.browser()
     await browser.enrolled()

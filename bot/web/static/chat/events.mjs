@@ -42,7 +42,7 @@ export class Events {
   #open() {
     clearTimeout(this.retry);
     this.source?.close();
-    const source = new EventSource(`${this.url}?after=${this.after}`);
+    const source = new EventSource(`${this.url}?after=${this.after}&lang=${document.documentElement.lang}`);
     this.source = source;
     source.addEventListener("open", () => {
       clearTimeout(this.alarm);
