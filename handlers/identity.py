@@ -130,10 +130,6 @@ class Identity:
         failures = await self.store.failures(customer.number, strongest)
         return strongest if failures < self.limits.of(strongest) else None
 
-    async def locked(self, customer: BankCustomer) -> bool:
-        """Whether somebody who has a factor is kept from using it."""
-        return bool(customer.locked_factors or customer.factors) and await self.usable_factor(customer) is None
-
     # -- the code to the phone --------------------------------------------------------------------------------
 
     async def code_locked(self, number: CustomerNumber, now: datetime) -> bool:

@@ -76,7 +76,7 @@ class Proving(Flow):
     async def _unprovable(self, found: BankCustomer) -> Taken:
         if await self.identity.usable_factor(found):
             return None
-        locked = await self.identity.locked(found)
+        locked = found.factors or found.locked_factors
         return Stop(
             "factor_locked" if locked else "no_factor", choices=("means:faq_identity_verification", "cmd:person")
         )

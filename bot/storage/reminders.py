@@ -6,16 +6,15 @@ through the outbox, in the same transaction.
 """
 
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta, timezone
+from datetime import datetime, time, timedelta
 from typing import Final, Literal
 
 from bot.storage.database import Tx
 from bot.storage.instants import instant, text_of
+from handlers.texts import KOREA
 
 STAGES: Final = (30, 14, 7, 3, 1, 0, -1)
 """Days before the end; -1 is the day after."""
-KOREA: Final = timezone(timedelta(hours=9), "KST")
-"""Fixed: Korea has had no summer time since 1988."""
 HOUR: Final = time(9)
 QUIET_FROM: Final = time(21)
 QUIET_UNTIL: Final = time(8)

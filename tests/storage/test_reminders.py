@@ -8,7 +8,8 @@ from bot.storage import reminders
 from bot.storage.audit import AuditTrail
 from bot.storage.certificates import Certificates
 from bot.storage.database import Database
-from bot.storage.reminders import KOREA, Due, claim_due, mark, schedule, stop
+from bot.storage.reminders import Due, claim_due, mark, schedule, stop
+from handlers.texts import KOREA
 from tests.storage.plans import AT, DAY, der, plan
 
 END = datetime(2027, 11, 22, 14, 59, 59, tzinfo=UTC)  # 23:59:59 in Korea
