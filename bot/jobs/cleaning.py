@@ -55,7 +55,7 @@ class Cleaning:
 
     async def work(self) -> None:
         now = self.clock()
-        for serial, _link in await self.links.unkept_since(now - UNKEPT_FOR):
+        for serial in await self.links.unkept_since(now - UNKEPT_FOR):
             # The word first: killed in between, the next look finds the certificate again and says nothing twice.
             await self.database.run(put_notice, self.sealer, UNKEPT, f"{serial:040x}", now)
             await self.registration.revoke(Serial(serial), "superseded", now)
@@ -63,7 +63,10 @@ class Cleaning:
         await self.database.run(self._purge, now)
 
     def _purge(self, tx: Tx, now: datetime) -> None:
-        tx.execute("DELETE FROM inbox WHERE at < :before", before=text_of(now - INBOX_KEPT))
+        # Who was greeted once is not greeted again: its buttons would take the place of an open step's.
+        tx.execute(
+            "DELETE FROM inbox WHERE at < :before AND message_id <> 'greeting'", before=text_of(now - INBOX_KEPT)
+        )
         tx.execute("DELETE FROM documents WHERE expires_at <= :now", now=text_of(now))
         tx.execute("DELETE FROM code_challenges WHERE expires_at < :before", before=text_of(now - timedelta(days=1)))
         tx.execute("DELETE FROM login_challenges WHERE used_at < :before", before=text_of(now - timedelta(days=1)))

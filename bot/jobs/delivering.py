@@ -17,7 +17,9 @@ from bot.storage.outbox import Item
 log = logging.getLogger(__name__)
 
 DEADLINE = 15.0
-"""Seconds for one delivery: shorter than the lease, so that nobody else takes it over meanwhile."""
+"""Seconds for one delivery."""
+AT_ONCE = int(outbox.LEASE.total_seconds() / DEADLINE)
+"""As many as are surely tried within the lease, so that nobody else takes one over meanwhile."""
 
 Deliver = Callable[[Item, dict[str, Any]], Awaitable[None]]
 
@@ -43,7 +45,7 @@ class Delivering:
     async def work(self) -> int:
         """Deliver what is due now; how many items were tried."""
         tried = 0
-        while items := await self.database.run(outbox.claim, self.clock()):
+        while items := await self.database.run(outbox.claim, self.clock(), AT_ONCE):
             for item in items:
                 await self._deliver(item)
             tried += len(items)
@@ -54,8 +56,8 @@ class Delivering:
         try:
             opened = json.loads(self.sealer.open(item.kind, item.payload, item.key.encode()))
             async with asyncio.timeout(DEADLINE):
-                await self.by_kind[item.kind](item, opened)
-        except (Undeliverable, SmsRefused, SealBroken, KeyError) as error:
+                await self.by_kind.get(item.kind, _by_nobody)(item, opened)
+        except (Undeliverable, SmsRefused, SealBroken) as error:
             log.warning("given up", extra={"outbox": item.id, "kind": item.kind, "error": type(error).__name__})
             await self.database.run(outbox.bury, item.id, item.attempts, now, type(error).__name__)
         except Exception as error:
@@ -68,3 +70,7 @@ class Delivering:
 
     async def _send_sms(self, item: Item, opened: dict[str, Any]) -> None:
         await self.sms.send(opened["phone"], opened["text"], item.key)
+
+
+async def _by_nobody(item: Item, opened: dict[str, Any]) -> None:  # noqa: ARG001 - as every `Deliver`
+    raise Undeliverable(f"nobody delivers {item.kind}")

@@ -70,6 +70,11 @@ class Links:
 
         await self.database.run(write)
 
+    async def unresumed(self, link_id: str) -> OneTimeLink | None:
+        """This page, if it is done while its conversation has not gone on."""
+        link = await self.database.read(_by_id, link_id)
+        return link if link and link.done_at is not None and link.resumed_at is None else None
+
     async def waiting(self) -> Sequence[OneTimeLink]:
         """Pages that are done while their conversations have not gone on."""
 
@@ -95,16 +100,16 @@ class Links:
 
         return await self.database.read(look)
 
-    async def unkept_since(self, before: datetime) -> list[tuple[int, OneTimeLink]]:
-        """Everything issued on a page that ended before `before` with nothing kept."""
+    async def unkept_since(self, before: datetime) -> list[int]:
+        """Serials of everything issued on a page that ended before `before` with nothing kept."""
 
-        def look(tx: Tx) -> list[tuple[int, OneTimeLink]]:
+        def look(tx: Tx) -> list[int]:
             rows = tx.all(
-                "SELECT c.serial, l.* FROM certificates c JOIN links l ON l.id = c.request_id "
+                "SELECT c.serial FROM certificates c JOIN links l ON l.id = c.request_id "
                 "WHERE c.status = 'valid' AND l.done_at IS NULL AND l.expires_at < :before LIMIT 100",
                 before=text_of(before),
             )
-            return [(int(row["serial"], 16), _link(row)) for row in rows]
+            return [int(row["serial"], 16) for row in rows]
 
         return await self.database.read(look)
 

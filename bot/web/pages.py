@@ -171,9 +171,9 @@ class SecurePages:
         return {"id": kept.id, "filename": kept.filename, "media_type": kept.media_type, "size": kept.size}
 
     async def _resume(self, link_id: str) -> None:
-        waiting = next((one for one in await self.service.links.waiting() if one.id == link_id), None)
-        if waiting is not None:
-            await self.service.cleaning.resume(waiting)
+        link = await self.service.links.unresumed(link_id)
+        if link is not None:
+            await self.service.cleaning.resume(link)
 
     # -- the login check --------------------------------------------------------------------------------------
 

@@ -9,7 +9,12 @@ import pytest
 
 from bot.gateways.sms import SmsRefused, SmsUnavailable
 from bot.jobs.announcing import UNKEPT, put_notice
+from bot.jobs.delivering import DEADLINE
 from bot.jobs.runner import Job
+from bot.storage import outbox
+from bot.storage.database import Tx
+from bot.storage.effects import SMS, sms_payload
+from bot.storage.instants import instant
 from bot.storage.outbox import MOST_ATTEMPTS
 from ca.ports import Serial
 from handlers.flow import PageDone
@@ -59,6 +64,29 @@ async def test_a_message_is_tried_again_with_growing_pauses(outside: Outside) ->
     assert len(sms.sent) == 1
     assert await state_of_outbox(outside) == [("sms", "sent", 4)]
     assert await outside.rows("SELECT payload FROM outbox") == [{"payload": None}]
+
+
+async def test_a_slow_provider_holds_no_message_beyond_its_lease(outside: Outside) -> None:
+    """Else another worker would take it over and send it a second time."""
+    service = outside.service
+    ends: list[bool] = []
+
+    class Slow:
+        async def send(self, phone: str, text: str, key: str) -> None:
+            outside.clock.move(seconds=DEADLINE - 1)
+            [row] = await outside.rows("SELECT lease_until FROM outbox WHERE key = :key", key=key)
+            ends.append(instant(row["lease_until"]) > outside.clock())
+
+    def queue(tx: Tx) -> None:
+        for number in range(9):
+            key = f"sms:{number}"
+            payload = sms_payload(service.sealer, key, "01000000001", "text")
+            outbox.put(tx, key=key, kind=SMS, channel="sms", address="", payload=payload, due_at=outside.clock())
+
+    service.delivering.sms = Slow()
+    await service.database.run(queue)
+    assert await service.delivering.work() == 9
+    assert ends == [True] * 9
 
 
 async def test_what_never_works_becomes_a_dead_letter(outside: Outside) -> None:
@@ -184,6 +212,21 @@ async def test_one_conversation_that_cannot_go_on_holds_up_nobody(
     assert [link.customer for link in await outside.service.links.waiting()] == ["demo:kim"]
 
 
+async def test_a_finished_page_goes_on_at_once_however_many_others_are_stuck(outside: Outside) -> None:
+    def stuck(tx: Tx) -> None:
+        for number in range(100):
+            tx.execute(
+                "INSERT INTO links (id, customer, channel, address, purpose, opened_at, expires_at, done_at)"
+                " VALUES (:id, 'gone', 'web', 'gone', 'enroll', :long_ago, :long_ago, :long_ago)",
+                id=f"stuck-{number}",
+                long_ago="2026-01-01T00:00:00.000000Z",
+            )
+
+    await outside.service.database.run(stuck)
+    await outside.browser().enrolled()
+    assert await outside.service.conversation.where(KIM) == ("enroll", "works")
+
+
 async def test_rows_past_their_time_are_forgotten(outside: Outside) -> None:
     browser = outside.browser()
     await browser.enrolled()
@@ -227,6 +270,18 @@ async def test_only_the_owner_stops_the_reminders_of_a_certificate(outside: Outs
     assert len(await outside.rows(waiting)) == stages
     await kim.said(choice=f"remind:stop:{issued['serial']}")
     assert not await outside.rows(waiting)
+
+
+async def test_who_comes_back_after_weeks_is_not_greeted_again(outside: Outside) -> None:
+    """A second greeting would put the menu in the place of the open step's buttons."""
+    talk = outside.service.conversation
+    await talk.greet("web", "demo:kim", KIM)
+    await outside.browser().said("인증서 발급")
+    before = await outside.service.conversations.latest(KIM, 0)
+    outside.clock.move(days=20)
+    await outside.service.cleaning.work()
+    await talk.greet("web", "demo:kim", KIM)
+    assert await outside.service.conversations.latest(KIM, 0) == before
 
 
 async def test_healthy_then_without_a_database(start: Start) -> None:
