@@ -21,7 +21,7 @@ from typing import Final
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from bot.sealing import load_or_make_key
+from bot.sealing import load_or_make_key, sync_folder
 from bot.settings import Settings
 from ca import ceremony, crl, keys
 from ca.authority import CertificateAuthority
@@ -102,7 +102,7 @@ class Vault:
             _write(draft, name, certificate, private, passphrase)
         root_issuer = Issuer("root", root, root, root_key)
         listed = crl.sign(root_issuer, (), number=1, this_update=now.replace(microsecond=0), next_update=now + ROOT_CRL)
-        (draft / "root.crl").write_bytes(listed)
+        _keep(draft / "root.crl", listed)
         try:
             draft.rename(self.folder)
         except OSError:
@@ -110,6 +110,7 @@ class Vault:
             shutil.rmtree(draft)
             if not self.folder.exists():
                 raise
+        sync_folder(self.folder.parent)
 
     def _next_ocsp(self, issuing: x509.Certificate, key: PrivateKey, passphrase: bytes, now: datetime) -> OcspSigner:
         fresh = keys.generate(ceremony.OCSP_KEY)
@@ -140,9 +141,15 @@ def _write(folder: Path, name: str, certificate: x509.Certificate, key: PrivateK
     """NAME.pem and NAME.key; the key file repeats its certificate, so that a pair is never mixed."""
     pem = certificate.public_bytes(Encoding.PEM)
     for suffix, content in ((".key", keys.seal(key, passphrase) + pem), (".pem", pem)):
-        draft = folder / f".{name}{suffix}.{secrets.token_hex(4)}"
-        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:  # noqa: PTH123
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(folder / f"{name}{suffix}")
+        _keep(folder / f"{name}{suffix}", content)
+
+
+def _keep(path: Path, content: bytes) -> None:
+    """Whole or not at all, for its owner only, and on the disk when this returns."""
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:  # noqa: PTH123
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+    sync_folder(path.parent)
