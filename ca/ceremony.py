@@ -23,7 +23,6 @@ from ca.certificate import (
 from ca.profiles import Places, day_begins
 from ca.signing import PrivateKey, PublicKey
 
-CA_KEY: Final = "rsa-3072"
 OCSP_KEY: Final = "p-256"
 ROOT_YEARS, ISSUING_YEARS = 20, 10
 OCSP_DAYS: Final = 30
