@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import json
 import logging
+import os
 import re
 import sys
 from collections.abc import Callable, Coroutine, Sequence
@@ -115,6 +116,9 @@ def _run(verb: Verb, arguments: argparse.Namespace, settings: Settings) -> int:
         print(texts("cli.port_taken", port=settings.port, other=settings.port + 1), file=sys.stderr)
     except SettingsError as error:  # an adapter is loaded only now
         print(error, file=sys.stderr)
+    except BrokenPipeError:  # `certtalk … | head` has seen enough; nothing is left to flush at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except (DatabaseError, CaError, SealingError, OSError) as error:
         log.debug("could not start", exc_info=error)
         print(texts("cli.startup_failed", reason=error), file=sys.stderr)

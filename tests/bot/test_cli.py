@@ -2,9 +2,12 @@
 
 import asyncio
 import json
+import os
 import shutil
 import socket
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -165,3 +168,12 @@ def test_in_a_process_of_its_own(data: Path) -> None:
     assert live.verb("audit", "verify").returncode == 0
     done = live.verb("certificates", "export", "--json")
     assert (done.returncode, len(done.stdout.splitlines()), done.stderr) == (0, 1, "")
+
+
+def test_a_reader_that_has_seen_enough(data: Path) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-m", "bot", "certificates", "export", "--json", "--data", str(data)]
+    done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (0, "")
