@@ -176,14 +176,14 @@ def test_every_place_has_an_install_guide(texts: Texts, place: str) -> None:
 
 # -- nothing written that nobody says ---------------------------------------------------------------------------------
 
-NOT_FOR_SAYING = (r"faq\..*\.(source|checked)", r"bank\..*", r"format\..*")
-"""Keys that are facts for the reviewer, or are reached from templates."""
+NOT_FOR_SAYING = (r"faq\..*\.(source|checked)", r"bank\..*", r"format\..*", r"\w+\.done_\w+")
+"""Keys that are facts for the reviewer, are reached from templates, or put together (`Done.variant`)."""
 
 
 def unused_keys(keys: Iterable[str], sources: Iterable[str], sections: Iterable[str] = ()) -> set[str]:
     """Keys no Python source names: in full, by an f-string, or as the end of a flow's key (`FLOW.STEP.ask`).
 
-    `sections` are prefixes that go to a page as a whole (`texts.section`). Switched on when all parts are there.
+    `sections` are prefixes that go to a page as a whole (`texts.section`, `cps.html`).
     """
     patterns = {pattern for source in sources for node in ast.walk(ast.parse(source)) if (pattern := _pattern(node))}
     named = re.compile("|".join([*patterns, *(rf"{re.escape(s)}\..*" for s in sections), *NOT_FOR_SAYING]))
@@ -209,6 +209,14 @@ def test_an_unused_key_is_noticed() -> None:
     sources = ['texts("a.b")\ntexts(f"faq.{slug}.answer")\nsay(".guide.x")\nReply(f"{flow}.{step}.ask")']
     keys = {"a.b", "a.c", "faq.faq_fee.answer", "faq.faq_fee.title", "guide.x", "enroll.code.ask", "page.title"}
     assert unused_keys(keys, sources, ["page"]) == {"a.c", "faq.faq_fee.title"}
+
+
+def test_no_sentence_is_written_that_nobody_says() -> None:
+    sources = [
+        file.read_text("utf-8") for ring in ("bot", "handlers", "ca") for file in (REPOSITORY / ring).rglob("*.py")
+    ]
+    sources.append((REPOSITORY / "start.py").read_text("utf-8"))
+    assert unused_keys(KO, sources, ["page", "chat", "desk", "cps"]) == set()
 
 
 def test_the_data_of_the_locales_is_all_toml() -> None:
