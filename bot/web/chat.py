@@ -18,7 +18,6 @@ from bot.storage.database import DatabaseUnavailable
 from bot.storage.instants import text_of
 from bot.web.guard import BadJson, json_object
 from bot.web.room import Room, Visitor
-from handlers.conversation import TooBusy
 from handlers.message import Answered, CustomerId, Incoming, Reply
 
 POLL = 2.0
@@ -81,27 +80,24 @@ class ChatRoom:
             return JSONResponse({"error": "csrf"}, 403)
         visitor = await self.room.visitor(request)
         if not self.room.door.pace.allows(visitor.customer):
-            return self._later(429)
+            return self._later()
         try:
             said = _incoming(await json_object(request), visitor)
         except BadJson:
             return JSONResponse({"error": "bad_request"}, 400)
-        try:
-            answered = await self.service.conversation.handle(said)
-        except (TooBusy, DatabaseUnavailable):
-            return self._later(503)
+        answered = await self.service.conversation.handle(said)
         return JSONResponse({"messages": bubbles(answered, said.message_id)})
 
-    def _later(self, status: int) -> Response:
+    def _later(self) -> Response:
         text = self.room.texts(self.service.locale)("common.too_busy")
-        return JSONResponse({"error": "busy", "text": text}, status, headers={"Retry-After": "2"})
+        return JSONResponse({"error": "busy", "text": text}, 429, headers={"Retry-After": "2"})
 
     async def events(self, request: Request) -> Response:
         visitor = await self.room.visitor(request)
         if visitor.session.fresh and visitor.demo_id is None:
             return Response(status_code=204)  # nobody who has seen our page; 204 ends an EventSource
         if self.service.bells.waiting(visitor.customer) >= MOST_STREAMS:
-            return self._later(429)
+            return self._later()
         last = request.headers.get("last-event-id") or request.query_params.get("after", "0")
         after = int(last) if last.isdecimal() and len(last) < 16 else 0
         customer = visitor.customer

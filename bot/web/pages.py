@@ -11,14 +11,12 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from bot.storage.conversations import known_as
-from bot.storage.database import DatabaseUnavailable
 from bot.storage.pages import OneTimeLink
 from bot.web.guard import BadJson, json_object
 from bot.web.room import Room
 from ca import verify
 from ca.ports import Record, Status
 from handlers.bank import CustomerNumber
-from handlers.conversation import TooBusy
 from handlers.flow import PageForm, Refused
 from handlers.masking import name as masked_name
 from handlers.texts import KOREA
@@ -105,12 +103,9 @@ class SecurePages:
             return refused
         if await self._state(link, open_step=True) not in {"open", "issued"}:
             return self.room.refusal(self.room.texts(self.service.locale), "link_gone", 410, final=True)
-        try:
-            result, locale = await self.service.conversation.submit(
-                link.channel, link.address, link.customer, PageForm(link.id, form)
-            )
-        except (TooBusy, DatabaseUnavailable):
-            return self.room.refusal(self.room.texts(self.service.locale), "busy", 503)
+        result, locale = await self.service.conversation.submit(
+            link.channel, link.address, link.customer, PageForm(link.id, form)
+        )
         self.service.deliver_soon()
         if isinstance(result, Refused):
             status = 410 if result.final else 409
