@@ -118,8 +118,10 @@ def _rsa_weakness(n: int, e: int) -> str | None:
     if n % 2 == 0 or math.gcd(n, _SMALL_PRIMES) != 1:
         return "RSA modulus with a small factor"
     root = math.isqrt(n)
+    if root * root == n:
+        return "RSA modulus is one prime twice"
     small_root, small_n = root % _SIEVE, n % _SIEVE
-    for step in range(_FERMAT_ROUNDS + 1):  # CA/B BR §6.1.1.3: close primes, Fermat
+    for step in range(1, _FERMAT_ROUNDS + 1):  # CA/B BR §6.1.1.3: close primes, Fermat
         small = small_root + step
         if (small * small - small_n) % _SIEVE in _SQUARES:
             rest = (root + step) ** 2 - n

@@ -177,6 +177,8 @@ class Conversation:
             draft.talk.flow = draft.talk.paused = None
             draft.say("common.customer_gone", "cmd:person", "cmd:menu")
         except BankUnavailable:
+            if said.text == "" and said.choice is None:
+                raise  # nobody is waiting for words: a finished page is taken on later, not apologised for
             # Nothing is lost: the step stays where it was, with what was answered so far.
             unchanged = self._talk(opened, said.locale)
             draft = self.reception.draft(said.customer, message_id, draft.now, unchanged)

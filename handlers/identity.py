@@ -172,6 +172,8 @@ class Identity:
     async def cells(self, number: CustomerNumber, now: datetime) -> CellChallenge:
         """The same two half-cells until they are answered or the card is locked."""
         size = await self.bank.card_size(number)
+        if size < 2:
+            raise BankUnavailable  # the register contradicts itself: it lists a card without cells
         first = self.draw(size)
         second = (first + 1 + self.draw(size - 1)) % size
         drawn = CellChallenge(((first + 1, self._half()), (second + 1, self._half())))

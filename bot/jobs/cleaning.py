@@ -57,9 +57,13 @@ class Cleaning:
         now = self.clock()
         for serial in await self.links.unkept_since(now - UNKEPT_FOR):
             # The word first: killed in between, the next look finds the certificate again and says nothing twice.
-            await self.database.run(put_notice, self.sealer, UNKEPT, f"{serial:040x}", now)
-            await self.registration.revoke(Serial(serial), "superseded", now)
-            log.info("revoked what nobody kept", extra={"serial": f"{serial:040x}"})
+            try:
+                await self.database.run(put_notice, self.sealer, UNKEPT, f"{serial:040x}", now)
+                await self.registration.revoke(Serial(serial), "superseded", now)
+            except Exception:  # one that cannot be settled must not keep the others and the purge waiting
+                log.exception("not settled", extra={"serial": f"{serial:040x}"})
+            else:
+                log.info("revoked what nobody kept", extra={"serial": f"{serial:040x}"})
         await self.database.run(self._purge, now)
 
     def _purge(self, tx: Tx, now: datetime) -> None:
@@ -71,6 +75,7 @@ class Cleaning:
         tx.execute("DELETE FROM code_challenges WHERE expires_at < :before", before=text_of(now - timedelta(days=1)))
         tx.execute("DELETE FROM login_challenges WHERE used_at < :before", before=text_of(now - timedelta(days=1)))
         tx.execute("DELETE FROM lookups WHERE window_from < :before", before=text_of(now - timedelta(days=1)))
+        tx.execute("DELETE FROM demo_messages WHERE at < :before", before=text_of(now - GREETED_KEPT))
         outbox.purge(tx, now - OUTBOX_KEPT)
         # Whoever was only greeted left nothing worth keeping. Their rows go together.
         silent = "(SELECT customer FROM conversations WHERE revision = 1 AND changed_at < :before)"

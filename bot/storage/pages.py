@@ -173,16 +173,21 @@ class Documents:
     async def keep(
         self, document_id: str, customer: CustomerId, filename: str, media_type: str, content: bytes, now: datetime
     ) -> Document:
-        def write(tx: Tx) -> None:
+        def write(tx: Tx) -> Document:
             tx.execute(
                 "INSERT INTO documents (id, customer, filename, media_type, content, kept_at, expires_at) "
                 "VALUES (:id, :customer, :filename, :media_type, :content, :at, :until) ON CONFLICT (id) DO NOTHING",
                 id=document_id, customer=customer, filename=filename, media_type=media_type, content=content,
                 at=text_of(now), until=text_of(now + self.life),
             )  # fmt: skip
+            # What was kept first stays: whoever asks again gets the identical file.
+            row = tx.one(
+                "SELECT filename, media_type, length(content) AS size FROM documents WHERE id = :id", id=document_id
+            )
+            assert row is not None
+            return Document(document_id, row["filename"], row["media_type"], row["size"])
 
-        await self.database.run(write)
-        return Document(document_id, filename, media_type, len(content))
+        return await self.database.run(write)
 
     async def content(self, document_id: str, customer: CustomerId, now: datetime) -> tuple[Document, bytes] | None:
         """Only for the customer it belongs to, and only as long as it is kept."""

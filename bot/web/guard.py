@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from bot import logs
 from bot.sealing import Sealer
 
 MAX_BODY: Final = 256 * 1024
@@ -52,6 +53,7 @@ class Guarded:
             self.headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        logs.turn_id.set(secrets.token_hex(4))
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return

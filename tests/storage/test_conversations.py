@@ -145,7 +145,7 @@ async def test_a_document_is_its_owners_and_only_for_a_while(database: Database)
     assert await documents.content("d", ME, NOW + timedelta(hours=23)) == (kept, b"\x00\xff")
     assert await documents.content("d", CustomerId("you"), NOW) is None
     assert await documents.content("d", ME, NOW + timedelta(hours=24)) is None
-    await documents.keep("d", ME, "f.p12", "application/x-pkcs12", b"other", NOW)
+    assert await documents.keep("d", ME, "g.zip", "application/zip", b"other", NOW) == kept
     assert (await documents.content("d", ME, NOW) or (None, b""))[1] == b"\x00\xff"
 
 
