@@ -176,17 +176,23 @@ class Reception:
 
     async def _answer_step(self, draft: Draft, state: FlowState, text: str) -> None:
         walker = self.journeys.walker(draft, state)
-        understood = self.understanding.match(text)
-        asked = understood.decision == "answer" or (understood.accept and _QUESTION.search(text) is not None)
         # A name could be anything: there a question is heard as a question first.
-        if state.step in walker.flow.questions_first and asked:
-            await self._answer_aside(draft, understood)
+        first = state.step in walker.flow.questions_first
+        if first and (asked := self._question(text)):
+            await self._answer_aside(draft, asked)
             return
         outcome = await walker.hear(text)
-        if isinstance(outcome, Again) and not outcome.meant and asked:
-            await self._answer_aside(draft, understood)
+        # Only what is no answer is worth understanding.
+        if isinstance(outcome, Again) and not outcome.meant and not first and (asked := self._question(text)):
+            await self._answer_aside(draft, asked)
             return
         await self.journeys.settle(draft, walker, outcome)
+
+    def _question(self, text: str) -> Understood | None:
+        """What `text` asks, if it is surely a question of ours, or likely one that is put like a question."""
+        understood = self.understanding.match(text)
+        likely = understood.accept and _QUESTION.search(text) is not None
+        return understood if understood.decision == "answer" or likely else None
 
     async def _answer_aside(self, draft: Draft, understood: Understood) -> None:
         """A question in the middle of a journey: answer it, or ask which one it is, and put the step again."""
