@@ -26,7 +26,7 @@ class Console:
         demo = service.demo_bank.customer(who) if service.settings.demo else None
         customer = demo_customer(who) if demo else CustomerId(f"console:{who}")
         self.seat = console.Seat(customer, f"demo:{who}" if demo else who)
-        self.phone = demo.phone.replace("-", "") if demo else None
+        self.phone = demo.phone_digits if demo else None
         self.locale = demo.locale if demo and demo.locale else service.locale
         self.after = 0
         self.heard_sms: set[str] = set()

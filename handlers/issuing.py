@@ -179,10 +179,11 @@ class Issuing(Proving):
             turn.data["factor"], turn.data["passed"] = factor, request
         try:
             await self.registry.check(customer, turn.data["kind"], csr, r, turn.customer, turn.now)
-            order = await self.registry.order(customer.number, turn.data["kind"])
             fee = self.rules.business_fee if turn.data["kind"] == "business" else 0
-            if fee and not await self.bank.charge(customer.number, fee, f"{order}:{fee}"):
-                return Refused("fee_unpaid", final=True)
+            if fee:
+                order = await self.registry.order(customer.number, turn.data["kind"])
+                if not await self.bank.charge(customer.number, fee, f"{order}:{fee}"):
+                    return Refused("fee_unpaid", final=True)
         except Denied as denied:
             return Refused(denied.code, final=denied.code in FINAL)
         except BankUnavailable:

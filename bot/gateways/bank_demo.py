@@ -54,6 +54,11 @@ class DemoCustomer:
     locale: str | None = None
 
     @property
+    def phone_digits(self) -> str:
+        """The phone as the register and the SMS gateway know it."""
+        return _digits(self.phone)
+
+    @property
     def name_key(self) -> str:
         return f"demo.{self.id}.name"
 
@@ -178,7 +183,7 @@ class DemoBank:
             name=found.name,
             english_name=found.english_name,
             account=account,
-            phone=_digits(found.phone),
+            phone=found.phone_digits,
             internet_banking=found.internet_banking,
             phone_changed_at=None if changed is None else self._now() - timedelta(days=changed),
             factors=found.factors,

@@ -28,7 +28,7 @@ class DemoDesk:
         who = bank.customer(visitor.demo_id or "")
         assert who is not None
         cells, code = bank.card_cells(who.id), bank.otp_now(who.id, now)
-        messages = await self.service.phones.messages(who.phone.replace("-", ""))
+        messages = await self.service.phones.messages(who.phone_digits)
         return JSONResponse(
             {
                 "customer": _card(who, texts),
