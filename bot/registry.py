@@ -58,7 +58,7 @@ class Registry:
         if await self.active_until(customer.number, profile, asker, now) is not None:
             raise Denied("active_certificate")
         with _denying():
-            # In the event loop, where `enroll` prepares too: only there is the memory of linted plans filled and trimmed.
+            # In the event loop, where `enroll` prepares too: only there is the memory of linted plans filled.
             self.authority.prepare(_enrollment("check", customer, profile, csr, r, {}), now)
 
     async def enroll(
