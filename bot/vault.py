@@ -28,7 +28,7 @@ from ca.authority import CertificateAuthority
 from ca.errors import KeyFileError
 from ca.issuer import Issuer, OcspSigner
 from ca.profiles import Places, Profile, parse
-from ca.signing import PrivateKey
+from ca.signing import PrivateKey, SoftwareKey
 
 ISSUING: Final = "issuing-1"
 ROOT_CRL: Final = timedelta(days=366)
@@ -80,7 +80,7 @@ class Vault:
         )
         if signer.certificate.not_valid_after_utc - now < OCSP_LEFT:
             signer = await asyncio.to_thread(self._next_ocsp, issuing, key, passphrase, now)
-        return CertificateAuthority(Issuer(ISSUING, issuing, root, key, signer), self.profiles())
+        return CertificateAuthority(Issuer(ISSUING, issuing, root, SoftwareKey(key), signer), self.profiles())
 
     def _ceremony(self, now: datetime) -> None:
         """Root, issuing CA and OCSP signer, from one set of settings."""
@@ -90,17 +90,20 @@ class Vault:
         root_key, key, ocsp_key = (
             keys.generate(kind) for kind in (self.settings.ca_key, self.settings.ca_key, ceremony.OCSP_KEY)
         )
-        root = ceremony.make_root(root_key, ceremony.name(f"{organization} Root CA 1", organization=organization), now)
+        root_signer, signer = SoftwareKey(root_key), SoftwareKey(key)
+        root = ceremony.make_root(
+            root_signer, ceremony.name(f"{organization} Root CA 1", organization=organization), now
+        )
         issuing = ceremony.make_issuing(
-            root, root_key, key.public_key(), ceremony.name(f"{organization} CA 1", organization=organization), now,
+            root, root_signer, signer.public_key, ceremony.name(f"{organization} CA 1", organization=organization), now,
             Places(self.settings.public_url),
         )  # fmt: skip
-        ocsp = ceremony.make_ocsp_signer(issuing, key, ocsp_key.public_key(), now)
+        ocsp = ceremony.make_ocsp_signer(issuing, signer, ocsp_key.public_key(), now)
         for name, certificate, private in (
             ("root", root, root_key), (ISSUING, issuing, key), (f"ocsp-{ISSUING}", ocsp, ocsp_key),
         ):  # fmt: skip
             _write(draft, name, certificate, private, passphrase)
-        root_issuer = Issuer("root", root, root, root_key)
+        root_issuer = Issuer("root", root, root, root_signer)
         listed = crl.sign(root_issuer, (), number=1, this_update=now.replace(microsecond=0), next_update=now + ROOT_CRL)
         _keep(draft / "root.crl", listed)
         try:
@@ -114,7 +117,9 @@ class Vault:
 
     def _next_ocsp(self, issuing: x509.Certificate, key: PrivateKey, passphrase: bytes, now: datetime) -> OcspSigner:
         fresh = keys.generate(ceremony.OCSP_KEY)
-        signer = OcspSigner(ceremony.make_ocsp_signer(issuing, key, fresh.public_key(), now), fresh)
+        signer = OcspSigner(
+            ceremony.make_ocsp_signer(issuing, SoftwareKey(key), fresh.public_key(), now), SoftwareKey(fresh)
+        )
         _write(self.folder, f"ocsp-{ISSUING}", signer.certificate, fresh, passphrase)
         return signer
 
@@ -134,7 +139,7 @@ class Vault:
     def _ocsp(self, passphrase: bytes) -> OcspSigner:
         # One file, so that certificate and key are replaced together.
         text = (self.folder / f"ocsp-{ISSUING}.key").read_bytes()
-        return OcspSigner(x509.load_pem_x509_certificate(text), keys.open_sealed(text, passphrase))
+        return OcspSigner(x509.load_pem_x509_certificate(text), SoftwareKey(keys.open_sealed(text, passphrase)))
 
 
 def _write(folder: Path, name: str, certificate: x509.Certificate, key: PrivateKey, passphrase: bytes) -> None:

@@ -15,10 +15,11 @@ from typing import Final
 
 from cryptography import x509
 
-from ca import certificate, crl, csr, keys, lint, names, ocsp, randomness, signing, vid
-from ca.errors import LintFailed, ProfileError, RequestConflict
+from ca import certificate, crl, csr, keys, lint, names, ocsp, randomness, vid
+from ca.errors import LintFailed, ProfileError
+from ca.intention import Intention
 from ca.issuer import Issuer, public_key
-from ca.ports import Plan, Record, RevokedEntry, Serial, Status, SubscriberId
+from ca.ports import Plan, Record, RevokedEntry, Serial, SubscriberId
 from ca.profiles import Profile
 
 LINTED: Final = 256
@@ -112,14 +113,13 @@ class CertificateAuthority:
         what the record says.
         """
         plan = record.plan
-        if record.status is not Status.PLANNED or record.der is not None:
-            raise RequestConflict(f"serial {plan.serial:040x} is {record.status}, not planned")
+        intention = Intention(record, plan.tbs)
         issuer = self.issuer(plan.issuer)
         if self._linted.pop(plan.serial, None) != plan:
             linted = lint.check(plan.tbs, self.profile(plan.profile), issuer)
             if not _is_planned(linted, plan):
                 raise LintFailed(["the stored bytes are not what the plan says"])
-        signed = signing.signed(plan.tbs, issuer.key)
+        signed = issuer.issue(intention)
         # What leaves is read back: the certificate holds the stored bytes and nothing else.
         if x509.load_der_x509_certificate(signed).tbs_certificate_bytes != plan.tbs:
             raise LintFailed(["the signed certificate differs from the linted one"])

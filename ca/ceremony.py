@@ -21,7 +21,7 @@ from ca.certificate import (
     tbs,
 )
 from ca.profiles import Places, day_begins
-from ca.signing import PrivateKey, PublicKey
+from ca.signing import PublicKey, Signer
 
 OCSP_KEY: Final = "p-256"
 ROOT_YEARS, ISSUING_YEARS = 20, 10
@@ -44,20 +44,20 @@ def name(common: str, *, organization: str, country: str = "KR") -> x509.Name:
     )
 
 
-def make_root(key: PrivateKey, subject: x509.Name, now: datetime) -> x509.Certificate:
+def make_root(key: Signer, subject: x509.Name, now: datetime) -> x509.Certificate:
     """A self-signed root. It may have one level of CAs below it."""
-    ski = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+    ski = x509.SubjectKeyIdentifier.from_public_key(key.public_key)
     extensions: list[tuple[x509.ExtensionType, bool]] = [
         (x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(ski), False),
         (x509.BasicConstraints(ca=True, path_length=1), True),
         (key_usage(key_cert_sign=True, crl_sign=True), True),
     ]
-    return _signed(subject, key, subject, key.public_key(), now, _years(now, ROOT_YEARS), extensions)
+    return _signed(subject, key, subject, key.public_key, now, _years(now, ROOT_YEARS), extensions)
 
 
 def make_issuing(
     root: x509.Certificate,
-    root_key: PrivateKey,
+    root_key: Signer,
     key: PublicKey,
     subject: x509.Name,
     now: datetime,
@@ -79,7 +79,7 @@ def make_issuing(
 
 def make_ocsp_signer(
     issuing: x509.Certificate,
-    issuing_key: PrivateKey,
+    issuing_key: Signer,
     key: PublicKey,
     now: datetime,
     *,
@@ -106,7 +106,7 @@ def _years(now: datetime, years: int) -> datetime:
 
 def _signed(
     issuer: x509.Name,
-    issuer_key: PrivateKey,
+    issuer_key: Signer,
     subject: x509.Name,
     key: PublicKey,
     now: datetime,
@@ -122,5 +122,5 @@ def _signed(
     )
     ski = x509.SubjectKeyIdentifier.from_public_key(key)
     encoded = (extension(value, critical=critical) for value, critical in extensions)
-    to_be_signed = tbs(contents, issuer.public_bytes(), issuer_key.public_key(), [extension(ski), *encoded])
+    to_be_signed = tbs(contents, issuer.public_bytes(), issuer_key.public_key, [extension(ski), *encoded])
     return x509.load_der_x509_certificate(signing.signed(to_be_signed, issuer_key))

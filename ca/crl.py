@@ -54,11 +54,11 @@ def sign(
     )
     tbs = der.sequence(
         der.integer(1),  # v2
-        signing.algorithm(issuer.key),
+        signing.algorithm(issuer.public_key),
         issuer.subject_der,
         der.time(this_update),
         der.time(next_update),
         der.tlv(der.SEQUENCE, joined) if joined else b"",  # RFC 5280 §5.1.2.6: absent, not empty
         der.explicit(0, extensions),
     )
-    return signing.signed(tbs, issuer.key)
+    return issuer.sign(tbs)

@@ -11,7 +11,9 @@ CaError
 │   └── NotFound             no such serial number
 ├── LintFailed               what was prepared breaks a rule; nothing was signed
 ├── ProfileError             configuration: names the field and the remedy
-└── KeyFileError             a key at rest could not be opened
+├── KeyFileError             a key at rest could not be opened
+├── SignerUnavailable        the token that holds a key does not answer; ask again later
+└── ClockSetBack             now is before what was already recorded; nothing is signed
 """
 
 from collections.abc import Sequence
@@ -71,3 +73,11 @@ class ProfileError(CaError):
 
 class KeyFileError(CaError):
     code = "key_file"
+
+
+class SignerUnavailable(CaError):
+    code = "signer"
+
+
+class ClockSetBack(CaError):
+    code = "clock"

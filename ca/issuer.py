@@ -1,4 +1,8 @@
-"""An issuing CA as the ring holds it: certificate, key handle and chain, loaded once per process."""
+"""An issuing CA as the ring holds it: certificate, key and chain, loaded once per process.
+
+What it signs leaves through two doors: `issue` spends the intention of one certificate, `sign` takes anything that is
+no certificate (lists; a responder signs answers).
+"""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -7,13 +11,14 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from ca import keys
-from ca.errors import ProfileError
-from ca.signing import PrivateKey, PublicKey
+from ca import der, keys, signing
+from ca.errors import LintFailed, ProfileError, RequestConflict
+from ca.intention import Intention
+from ca.signing import PublicKey, Signer
 
 
-def same_key(certificate: x509.Certificate, key: PrivateKey) -> bool:
-    return keys.spki(public_key(certificate)) == keys.spki(key.public_key())
+def same_key(certificate: x509.Certificate, key: Signer) -> bool:
+    return keys.spki(public_key(certificate)) == keys.spki(key.public_key)
 
 
 def public_key(certificate: x509.Certificate) -> PublicKey:
@@ -28,11 +33,15 @@ class OcspSigner:
     """A delegated responder of one issuing CA. RFC 6960 §4.2.2.2"""
 
     certificate: x509.Certificate
-    key: PrivateKey = field(repr=False)
+    key: Signer = field(repr=False)
 
     def __post_init__(self) -> None:
         if not same_key(self.certificate, self.key):
             raise ProfileError("the OCSP signer's key does not belong to its certificate")
+
+    def sign(self, data: bytes) -> bytes:
+        """The signature alone, over DER ResponseData, verified."""
+        return signing.sign(self.key, data)
 
     @cached_property
     def der(self) -> bytes:
@@ -51,7 +60,7 @@ class Issuer:
     name: str
     certificate: x509.Certificate
     root: x509.Certificate
-    key: PrivateKey = field(repr=False)
+    key: Signer = field(repr=False)
     ocsp: OcspSigner | None = None
 
     def __post_init__(self) -> None:
@@ -60,6 +69,19 @@ class Issuer:
         self.certificate.verify_directly_issued_by(self.root)
         if self.ocsp is not None:
             self.ocsp.certificate.verify_directly_issued_by(self.certificate)
+
+    def issue(self, intention: Intention) -> bytes:
+        """The DER certificate of what was planned and linted; the intention is spent."""
+        if intention.issuer != self.name:
+            raise RequestConflict(f"planned for {intention.issuer}, not for {self.name}")
+        return signing.signed(intention.spend(), self.key)
+
+    def sign(self, tbs: bytes) -> bytes:
+        """DER `SEQUENCE { tbs, algorithm, signature }` of a TBSCertList. Refuses a certificate: see `issue`."""
+        # RFC 5280 §4.1, §5.1: a TBSCertificate (v3) begins with [0], a TBSCertList with an INTEGER.
+        if der.read(tbs).expect(der.SEQUENCE).children()[0].tag != der.INTEGER:
+            raise LintFailed(["§5.1: not a TBSCertList; certificates are signed out of an intention only"])
+        return signing.signed(tbs, self.key)
 
     @cached_property
     def der(self) -> bytes:

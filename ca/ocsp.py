@@ -128,8 +128,8 @@ def answer(question: Question, record: Record | None, issuer: Issuer, signer: Oc
     )
     basic = der.sequence(
         tbs,
-        signing.algorithm(signer.key),
-        der.bit_string(signing.sign(signer.key, tbs)),
+        signing.algorithm(signer.key.public_key),
+        der.bit_string(signer.sign(tbs)),
         der.explicit(0, der.sequence(signer.der)),
     )
     response = der.sequence(der.oid(_BASIC), der.octet_string(basic))

@@ -12,8 +12,6 @@ from datetime import datetime, timedelta
 from typing import Final
 from weakref import WeakValueDictionary
 
-from cryptography.hazmat.primitives.asymmetric import rsa
-
 from ca import crl
 from ca.authority import CertificateAuthority, Enrollment
 from ca.errors import BadRequest, LintFailed, NotFound, RequestConflict
@@ -30,7 +28,7 @@ class Reconciled:
 
 
 class RegistrationAuthority:
-    """Async over a store; time is an argument. RSA signs in a thread, so the event loop stays free."""
+    """Async over a store; time is an argument. What takes time signs in a thread, so the event loop stays free."""
 
     def __init__(self, authority: CertificateAuthority, store: CertificateStore) -> None:
         self.authority = authority
@@ -58,8 +56,8 @@ class RegistrationAuthority:
         return await self._store.complete(record.plan.serial, der, now)
 
     async def _signed(self, record: Record) -> bytes:
-        # RSA takes milliseconds, in which others are answered; ECDSA less than the way to a thread and back.
-        if isinstance(self.authority.issuer(record.plan.issuer).key, rsa.RSAPrivateKey):
+        # RSA and tokens take milliseconds, in which others are answered; ECDSA less than the way to a thread and back.
+        if self.authority.issuer(record.plan.issuer).key.takes_time:
             return await asyncio.to_thread(self.authority.sign, record)
         return self.authority.sign(record)
 

@@ -1,9 +1,15 @@
-"""The four lines every signed structure ends with: TBS, algorithm, signature.
+"""Who signs, and the lines every signed structure ends with: TBS, algorithm, signature.
 
-ECDSA nonces are derived (RFC 6979), RSASSA-PKCS1-v1_5 has none: the same TBS gives the same bytes again, so what
-a crash left between signing and storing is finished as the very same certificate. Every signature is verified
-before anybody sees it, which is what stops a faulty signature from giving the key away.
+A private key is a `Signer`: in this process (`SoftwareKey`) or inside a token (`bot/tokens.py`); nobody else in the
+ring ever holds one. Every signature is verified before anybody sees it, which is what stops a faulty signature from
+giving the key away.
+
+In software ECDSA nonces are derived (RFC 6979) and RSASSA-PKCS1-v1_5 has none: the same TBS gives the same bytes
+again, so what a crash left between signing and storing is finished as the very same certificate. A token draws its
+nonces: there it is the same certificate but for the signature.
 """
+
+from typing import Protocol
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
@@ -19,18 +25,46 @@ _RSA = der.sequence(der.oid("1.2.840.113549.1.1.11"), der.null())  # RFC 4055 §
 _ECDSA = der.sequence(der.oid("1.2.840.10045.4.3.2"))  # RFC 5758 §3.2: parameters are absent
 
 
-def algorithm(key: PrivateKey | PublicKey) -> bytes:
-    """DER AlgorithmIdentifier of the signatures `key` makes."""
-    return _RSA if isinstance(key, rsa.RSAPrivateKey | rsa.RSAPublicKey) else _ECDSA
+class Signer(Protocol):
+    """A private key that signs, wherever it is."""
+
+    @property
+    def public_key(self) -> PublicKey: ...
+
+    @property
+    def takes_time(self) -> bool:
+        """Whether `sign` is worth a thread: milliseconds of arithmetic, or the way to a device."""
+
+    def sign(self, data: bytes) -> bytes:
+        """RSASSA-PKCS1-v1_5, or ECDSA as a DER `Ecdsa-Sig-Value`, over the SHA-256 of `data`.
+
+        Raises `ca.errors.SignerUnavailable` when the key cannot be reached.
+        """
 
 
-def sign(key: PrivateKey, data: bytes) -> bytes:
+class SoftwareKey:
+    """A key loaded into this process."""
+
+    def __init__(self, key: PrivateKey) -> None:
+        self._key = key
+        self.public_key: PublicKey = key.public_key()
+        self.takes_time = isinstance(key, rsa.RSAPrivateKey)
+
+    def sign(self, data: bytes) -> bytes:
+        if isinstance(self._key, rsa.RSAPrivateKey):
+            return self._key.sign(data, padding.PKCS1v15(), _SHA256)
+        return self._key.sign(data, ec.ECDSA(_SHA256, deterministic_signing=True))
+
+
+def algorithm(key: PublicKey) -> bytes:
+    """DER AlgorithmIdentifier of the signatures that `key` verifies."""
+    return _RSA if isinstance(key, rsa.RSAPublicKey) else _ECDSA
+
+
+def sign(signer: Signer, data: bytes) -> bytes:
     """A signature over `data`, already verified. Raises `cryptography.exceptions.InvalidSignature`."""
-    if isinstance(key, rsa.RSAPrivateKey):
-        signature = key.sign(data, padding.PKCS1v15(), _SHA256)
-    else:
-        signature = key.sign(data, ec.ECDSA(_SHA256, deterministic_signing=True))
-    if not is_valid(key.public_key(), signature, data):
+    signature = signer.sign(data)
+    if not is_valid(signer.public_key, signature, data):
         raise InvalidSignature("the key made a signature that does not verify")
     return signature
 
@@ -51,6 +85,6 @@ def assemble(tbs: bytes, algorithm_identifier: bytes, signature: bytes) -> bytes
     return der.sequence(tbs, algorithm_identifier, der.bit_string(signature))
 
 
-def signed(tbs: bytes, key: PrivateKey) -> bytes:
-    """`tbs` signed with `key` and assembled."""
-    return assemble(tbs, algorithm(key), sign(key, tbs))
+def signed(tbs: bytes, signer: Signer) -> bytes:
+    """`tbs` signed and assembled."""
+    return assemble(tbs, algorithm(signer.public_key), sign(signer, tbs))

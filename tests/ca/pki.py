@@ -15,7 +15,7 @@ from ca.authority import CertificateAuthority, Enrollment
 from ca.issuer import Issuer, OcspSigner
 from ca.ports import SubscriberId
 from ca.profiles import Profile
-from ca.signing import PrivateKey
+from ca.signing import PrivateKey, Signer, SoftwareKey
 
 NOW = datetime(2026, 11, 22, 10, 30, tzinfo=UTC)
 R = bytes(range(20))
@@ -35,7 +35,7 @@ def parse_profiles(text: str = PROFILES_TOML, **changed: str) -> dict[str, Profi
 
 @dataclass(frozen=True)
 class Pki:
-    root_key: PrivateKey
+    root_key: Signer
     issuer: Issuer
     authority: CertificateAuthority
 
@@ -43,17 +43,17 @@ class Pki:
 def make_pki(kind: str, now: datetime = NOW, ocsp_kind: str = ceremony.OCSP_KEY) -> Pki:
     known = parse_profiles()
     places = known["personal"].places
-    root_key, key, ocsp_key = keys.generate(kind), keys.generate(kind), keys.generate(ocsp_kind)
+    root_key, key, ocsp_key = (SoftwareKey(keys.generate(one)) for one in (kind, kind, ocsp_kind))
     root = ceremony.make_root(root_key, ceremony.name("CertTalk Root CA", organization="CertTalk"), now)
     issuing = ceremony.make_issuing(
         root,
         root_key,
-        key.public_key(),
+        key.public_key,
         ceremony.name("CertTalk CA 1", organization="CertTalk"),
         now,
         places,
     )
-    signer = ceremony.make_ocsp_signer(issuing, key, ocsp_key.public_key(), now)
+    signer = ceremony.make_ocsp_signer(issuing, key, ocsp_key.public_key, now)
     issuer = Issuer("certtalk-1", issuing, root, key, OcspSigner(signer, ocsp_key))
     return Pki(root_key, issuer, CertificateAuthority(issuer, known))
 

@@ -15,7 +15,7 @@ from ca.errors import BadName, BadRequest, LintFailed, ProfileError, RequestConf
 from ca.issuer import Issuer
 from ca.ports import Plan, Record, Serial, Status
 from ca.profiles import Profile
-from ca.signing import PrivateKey
+from ca.signing import PrivateKey, SoftwareKey
 from tests.ca.pki import IDN, NOW, R, enrollment, make_pki, parse_profiles, pki, request, subscriber_key
 
 
@@ -262,7 +262,7 @@ def test_the_mutants_differ_from_a_good_one_by_their_mutation_alone() -> None:
 
 def _agreeing(plan: Plan, tbs: bytes) -> Plan:
     """A plan whose columns were changed together with its bytes."""
-    parsed = x509.load_der_x509_certificate(signing.assemble(tbs, signing.algorithm(pki().issuer.key), bytes(8)))
+    parsed = x509.load_der_x509_certificate(signing.assemble(tbs, signing.algorithm(pki().issuer.public_key), bytes(8)))
     return replace(
         plan,
         tbs=tbs,
@@ -289,6 +289,6 @@ def test_a_ca_near_its_end_issues_nothing_that_outlives_it() -> None:
 def test_a_key_that_is_not_the_certificates() -> None:
     issuer = pki().issuer
     with pytest.raises(ProfileError):
-        Issuer(issuer.name, issuer.certificate, issuer.root, subscriber_key("p-256"))
+        Issuer(issuer.name, issuer.certificate, issuer.root, SoftwareKey(subscriber_key("p-256")))
     with pytest.raises((ValueError, InvalidSignature)):
         Issuer(issuer.name, issuer.certificate, make_pki("p-256").issuer.root, issuer.key)

@@ -27,7 +27,7 @@ def record(kind: str = "p-256") -> Record:
 
 RECORD = record()
 assert RECORD.der is not None
-SIGNATURE = signing.sign(subscriber_key("p-256"), MESSAGE)
+SIGNATURE = signing.sign(signing.SoftwareKey(subscriber_key("p-256")), MESSAGE)
 
 
 def check(certificate: bytes = RECORD.der, **changed: Any) -> verify.Checked:
@@ -68,7 +68,9 @@ def test_signatures_of_every_kind() -> None:
     assert check(signature=r.to_bytes(32, "big") + s.to_bytes(32, "big")).ok, "as WebCrypto makes it"
     rsa = record("rsa-2048")
     assert rsa.der is not None
-    assert check(rsa.der, record=rsa, signature=signing.sign(subscriber_key("rsa-2048"), MESSAGE)).ok
+    assert check(
+        rsa.der, record=rsa, signature=signing.sign(signing.SoftwareKey(subscriber_key("rsa-2048")), MESSAGE)
+    ).ok
 
 
 @pytest.mark.parametrize("signature", [b"", bytes(64), SIGNATURE[:-1], SIGNATURE + b"\0", b"\xff" * 64])
