@@ -8,7 +8,7 @@ against profile, issuer and its own bytes once more.
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -18,7 +18,7 @@ from cryptography import x509
 from ca import certificate, crl, csr, keys, lint, names, ocsp, randomness, vid
 from ca.errors import LintFailed, ProfileError
 from ca.intention import Intention
-from ca.issuer import Issuer, public_key
+from ca.issuer import Issuer
 from ca.ports import Plan, Record, RevokedEntry, Serial, SubscriberId
 from ca.profiles import Profile
 
@@ -48,10 +48,19 @@ class Enrollment:
 class CertificateAuthority:
     """One current issuing CA, any number of former ones that still list and answer."""
 
-    def __init__(self, current: Issuer, profiles: Mapping[str, Profile], *, former: Sequence[Issuer] = ()) -> None:
+    def __init__(
+        self,
+        current: Issuer,
+        profiles: Mapping[str, Profile],
+        *,
+        former: Sequence[Issuer] = (),
+        blocked: Container[bytes] = frozenset(),
+    ) -> None:
+        """`blocked` holds SHA-256 digests of the SubjectPublicKeyInfo of keys that are never certified."""
         self.current = current
         self.issuers: Mapping[str, Issuer] = {issuer.name: issuer for issuer in (*former, current)}
         self.profiles = profiles
+        self.blocked = blocked
         self._linted: OrderedDict[Serial, Plan] = OrderedDict()
 
     def profile(self, name: str) -> Profile:
@@ -71,7 +80,7 @@ class CertificateAuthority:
         """
         profile, issuer = self.profile(wanted.profile), self.current
         serial = randomness.serial() if serial is None else serial
-        key = csr.public_key(wanted.csr, profile.keys)
+        key = csr.public_key(wanted.csr, profile.keys, self.blocked)
         common = names.common_name(wanted.name, wanted.english_name, profile.placement.bank_code, serial)
         subject = names.subject(profile.placement, common)
         not_before, not_after = profile.validity(now)
@@ -112,18 +121,26 @@ class CertificateAuthority:
         Raises `RequestConflict` when the record is not planned, `LintFailed` when its bytes break a rule or are not
         what the record says.
         """
-        plan = record.plan
-        intention = Intention(record, plan.tbs)
-        issuer = self.issuer(plan.issuer)
-        if self._linted.pop(plan.serial, None) != plan:
-            linted = lint.check(plan.tbs, self.profile(plan.profile), issuer)
-            if not _is_planned(linted, plan):
-                raise LintFailed(["the stored bytes are not what the plan says"])
+        plan, issuer = record.plan, self.issuer(record.plan.issuer)
+        linted = self._linted.pop(plan.serial, None)
+        # Another life's plan, or one that was signed before, must speak for itself.
+        intention = Intention(record, plan.tbs if linted is None else linted.tbs)
+        if linted is None:
+            self._lint_again(plan, issuer)
+        elif linted != plan:
+            raise LintFailed(["the stored plan is not the one that was linted"])
         signed = issuer.issue(intention)
         # What leaves is read back: the certificate holds the stored bytes and nothing else.
         if x509.load_der_x509_certificate(signed).tbs_certificate_bytes != plan.tbs:
             raise LintFailed(["the signed certificate differs from the linted one"])
         return signed
+
+    def _lint_again(self, plan: Plan, issuer: Issuer) -> None:
+        checked = lint.check(plan.tbs, self.profile(plan.profile), issuer)
+        if plan.public_key_sha256 in self.blocked:
+            raise LintFailed(["§4.1.2.7: the key was put on the list of blocked ones since it was planned"])
+        if not _is_planned(checked, plan):
+            raise LintFailed(["the stored bytes are not what the plan says"])
 
     def sign_crl(
         self, issuer: str, entries: Iterable[RevokedEntry], number: int, now: datetime, lifetime: timedelta
@@ -163,5 +180,5 @@ def _is_planned(linted: x509.Certificate, plan: Plan) -> bool:
         and linted.not_valid_before_utc == plan.not_before
         and linted.not_valid_after_utc == plan.not_after
         and str(lint.subject_of(plan.tbs)) == plan.subject
-        and hashlib.sha256(keys.spki(public_key(linted))).digest() == plan.public_key_sha256
+        and hashlib.sha256(lint.spki_of(plan.tbs)).digest() == plan.public_key_sha256
     )

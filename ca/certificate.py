@@ -15,6 +15,7 @@ from cryptography.x509.oid import AuthorityInformationAccessOID, ExtensionOID
 
 from ca import der, keys, signing, vid
 from ca.issuer import Issuer
+from ca.keys import SubscriberKey
 from ca.ports import Serial
 from ca.profiles import Places, Profile
 from ca.signing import PublicKey
@@ -28,7 +29,7 @@ class Contents:
 
     serial: Serial
     subject: bytes
-    public_key: PublicKey
+    public_key: SubscriberKey
     not_before: datetime
     not_after: datetime
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import NamedTuple
 
-INTEGER, BIT_STRING, OCTET_STRING, OID = 0x02, 0x03, 0x04, 0x06
+BOOLEAN, INTEGER, BIT_STRING, OCTET_STRING, NULL, OID = 0x01, 0x02, 0x03, 0x04, 0x05, 0x06
 UTF8_STRING, PRINTABLE_STRING, BMP_STRING, SEQUENCE, SET = 0x0C, 0x13, 0x1E, 0x30, 0x31
 
 
@@ -48,7 +48,7 @@ def implicit(number: int, content: bytes) -> bytes:
 
 def boolean(value: bool) -> bytes:
     """X.690 §11.1: TRUE is all ones."""
-    return tlv(0x01, b"\xff" if value else b"\0")
+    return tlv(BOOLEAN, b"\xff" if value else b"\0")
 
 
 def integer(value: int) -> bytes:
@@ -134,6 +134,39 @@ class Element(NamedTuple):
 
     def integer(self) -> int:
         return int.from_bytes(self.expect(INTEGER).content, "big", signed=True)
+
+
+def require_strict(data: bytes, *, depth: int = 16) -> None:
+    """That `data` is one element of DER all the way down. Raises `DerError`.
+
+    X.690 §10.1 lengths definite and shortest, §8.3.2 integers shortest, §11.1 booleans, §10.2 strings in one piece,
+    §11.6 SET OF sorted (every SET that is signed here is one); nested no deeper than `depth`.
+    """
+    _require_strict(read(data), depth)
+
+
+def _require_strict(element: Element, depth: int) -> None:
+    tag, content = element.tag, element.content
+    if depth == 0:
+        raise DerError("nested too deep")
+    if tag & 0x20:
+        if tag & 0xC0 == 0 and tag not in (SEQUENCE, SET):
+            raise DerError("a string in pieces")
+        inside = element.children()
+        if tag == SET and [one.raw for one in inside] != sorted(one.raw for one in inside):
+            raise DerError("a SET OF that is not sorted")
+        for one in inside:
+            _require_strict(one, depth - 1)
+    elif tag in (SEQUENCE, SET):
+        raise DerError("a structure that claims to be a value")
+    elif tag == INTEGER:
+        # The first nine bits must not all be the same.
+        if not content or (len(content) > 1 and int.from_bytes(content[:2], "big") >> 7 in (0, 0x1FF)):
+            raise DerError("an integer not in its shortest form")
+    elif tag == BOOLEAN and content not in (b"\0", b"\xff"):
+        raise DerError("a boolean that is neither")
+    elif tag == NULL and content:
+        raise DerError("a NULL with content")
 
 
 def read_oid(element: Element) -> str:

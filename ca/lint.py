@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from cryptography import x509
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtensionOID
 
-from ca import der, keys, names, signing, vid
+from ca import der, names, signing, vid, weakness
 from ca.errors import LintFailed, RequestRefused
 from ca.issuer import Issuer
 from ca.profiles import MAX_DAYS, Profile
@@ -22,6 +22,8 @@ _EXTENSIONS = {
     ExtensionOID.CRL_DISTRIBUTION_POINTS: False,
     ExtensionOID.AUTHORITY_INFORMATION_ACCESS: False,
 }
+_TAGS = [der.INTEGER, *(der.SEQUENCE,) * 5, 0xA3]
+"""What follows the version in every certificate here: no unique identifiers. RFC 5280 §4.1.2.8"""
 _SUBJECT = [names.COUNTRY, names.ORGANIZATION, names.UNIT, names.UNIT, names.COMMON_NAME]
 
 
@@ -29,6 +31,7 @@ def check(tbs: bytes, profile: Profile, issuer: Issuer) -> x509.Certificate:
     """The parsed certificate of a TBS that breaks no rule (its signature is void). Raises `LintFailed` with all."""
     void = signing.assemble(tbs, signing.algorithm(issuer.public_key), bytes(8))
     try:
+        der.require_strict(tbs)
         certificate = x509.load_der_x509_certificate(void)
         findings = list(_findings(certificate, tbs, profile, issuer))
     except (ValueError, x509.InvalidVersion, x509.ExtensionNotFound, x509.DuplicateExtension) as error:
@@ -43,13 +46,22 @@ def subject_of(tbs: bytes) -> names.Subject:
     return names.read_subject(_fields(tbs)[4])
 
 
+def spki_of(tbs: bytes) -> bytes:
+    """The SubjectPublicKeyInfo inside a DER TBSCertificate."""
+    return _fields(tbs)[5].raw
+
+
 def _fields(tbs: bytes) -> list[der.Element]:
-    """Serial number, signature algorithm, issuer, validity, subject."""
-    return [e for e in der.read(tbs).expect(der.SEQUENCE).children() if e.tag != 0xA0][:5]
+    """Serial number, signature algorithm, issuer, validity, subject, public key and what follows it."""
+    return [one for one in der.read(tbs).expect(der.SEQUENCE).children() if one.tag != 0xA0]
 
 
 def _findings(certificate: x509.Certificate, tbs: bytes, profile: Profile, issuer: Issuer) -> Iterable[str]:
-    serial, algorithm, issuer_name, validity, encoded = _fields(tbs)
+    fields = _fields(tbs)
+    if [one.tag for one in fields] != _TAGS:
+        yield "§4.1: not the fields of a certificate here, each once"
+        return
+    serial, algorithm, issuer_name, validity, encoded, *_ = fields
     subject = names.read_subject(encoded)
     yield from _envelope(certificate, serial, algorithm, issuer_name, issuer)
     yield from _validity(certificate, validity, profile, issuer)
@@ -114,7 +126,7 @@ def _subject(subject: names.Subject, encoded: der.Element, profile: Profile) -> 
 
 def _key(certificate: x509.Certificate, profile: Profile) -> Iterable[str]:
     try:
-        keys.checked(certificate.public_key(), profile.keys)
+        weakness.checked(certificate.public_key(), profile.keys)
     except RequestRefused as error:
         yield f"§4.1.2.7: {error}"
     except ValueError as error:

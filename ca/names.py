@@ -22,7 +22,8 @@ COUNTRY, ORGANIZATION, UNIT, COMMON_NAME = "2.5.4.6", "2.5.4.10", "2.5.4.11", "2
 
 _SHORT = {COUNTRY: "C", ORGANIZATION: "O", UNIT: "OU", COMMON_NAME: "CN"}
 _ESCAPED = re.compile(r'[\x00-\x1f,+"\\<>;=]|^[ #]| $')  # RFC 4514 §2.4
-_NAME = re.compile(r"[0-9A-Za-zÀ-ÖØ-öø-ž가-힣 '.()&-]+")
+# Latin without what only looks like other letters of it: dotless i, kra, ĳ, ŀ, ŉ (UTS #39 confusables).
+_NAME = re.compile(r"[0-9A-Za-zÀ-ÖØ-öø-İĴ-ķĹ-ľŁ-ňŊ-ž가-힣 '.()&-]+")
 _ENGLISH = re.compile(r"[A-Za-z][A-Za-z '.-]*")
 _CODE = re.compile(r"[0-9]{4}")
 _SUFFIX_CHARACTERS = 12
@@ -43,8 +44,8 @@ class Placement:
 def checked(name: str) -> str:
     """`name` in NFC. Raises `BadName` unless it is Hangul syllables, Latin letters, digits, blanks and `' - . ( ) &`.
 
-    Control, direction and format characters, look-alikes of other scripts and the separators of a DN or of a
-    folder path are all outside the list, so nothing needs to be escaped anywhere.
+    Control, direction and format characters, combining marks, look-alikes of other scripts and the separators of a
+    DN or of a folder path are all outside the list, so nothing needs to be escaped anywhere.
     """
     name = unicodedata.normalize("NFC", name)
     if not name or name != name.strip() or "  " in name:
@@ -66,10 +67,11 @@ def common_name(name: str, english_name: str | None, bank_code: str, serial: Ser
     if not _CODE.fullmatch(bank_code):
         raise BadName("the bank code is not four digits")
     suffix = f"{bank_code}04{_unique(serial)}"
-    english = unicodedata.normalize("NFC", english_name or "").strip().upper()
+    english = (english_name or "").strip()
+    # Before it is capitals: ſ, ı and ﬁ become letters of ASCII there, and the name another one.
     if english and not _ENGLISH.fullmatch(english):
         raise BadName("the English name has a character that may not enter a certificate")
-    for inside in (english, ""):
+    for inside in (english.upper(), ""):
         whole = f"{name}({inside}){suffix}"
         if len(whole) <= COMMON_NAME_CHARACTERS:
             return whole

@@ -1,16 +1,17 @@
-"""Kinds of certificates: TOML in, validated `Profile` values out, once, at start.
+"""Kinds of certificates: TOML in, validated values out, once, at start.
 
-After `parse` nothing needs to be checked again. Validity is counted in whole Korean days, as customers count:
-from 00:00:00 of the first day to 23:59:59 of the last, both included (RFC 5280 §4.1.2.5).
+After `parse` nothing needs to be checked again, and all that is wrong is named at once, each field with its remedy and
+the clause it would break. Validity is counted in whole Korean days, as customers count: from 00:00:00 of the first
+day to 23:59:59 of the last, both included and not one second more (RFC 5280 §4.1.2.5).
 """
 
 import re
 import tomllib
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 from ca.errors import ProfileError
@@ -19,12 +20,21 @@ from ca.names import Placement
 KOREA: Final = timezone(timedelta(hours=9), "KST")
 """Fixed: Korea has no daylight saving time."""
 
-KEY_KINDS: Final = ("rsa-2048", "rsa-3072", "rsa-4096", "p-256")
+KEY_KINDS: Final = ("rsa-2048", "rsa-3072", "rsa-4096", "p-256", "ed25519")
+"""CA/B BR §6.1.5 and, for Ed25519, RFC 8410; RSA below 2,048 bits does not exist here."""
+BROWSER_KINDS: Final = KEY_KINDS[:4]
+"""What the secure page can make; Ed25519 is for requests made elsewhere."""
 MAX_DAYS: Final = 1190
 """A little over 39 months: what outlives it should not be an end entity certificate."""
+RESPONDER: Final = "ocsp"
+"""The one table that is no subscriber's."""
+RESPONDER_KINDS: Final = ("p-256", "rsa-2048", "rsa-3072")
+RESPONDER_DAYS: Final = range(15, 91)
+"""RFC 6960 §4.2.2.2.1: with nocheck nobody asks whether it was revoked, so it lives shortly; it is replaced with ten
+days left."""
 
 _OID = re.compile(r"(?:[01]\.(?:[0-9]|[1-3][0-9])|2\.(?:0|[1-9][0-9]*))(?:\.(?:0|[1-9][0-9]*))+")
-_FIELDS: Final[dict[str, type]] = {
+_SUBSCRIBER_FIELDS: Final[Mapping[str, type]] = {
     "use": str,
     "policy": str,
     "npki_policies": bool,
@@ -32,6 +42,10 @@ _FIELDS: Final[dict[str, type]] = {
     "days": int,
     "notice": str,
 }
+_RESPONDER_FIELDS: Final[Mapping[str, type]] = {"key": str, "days": int}
+_KIND_NAMES: Final = {str: "text in quotes", bool: "true or false", list: "list in [ ]", int: "whole number"}
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +71,7 @@ class Places:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """One kind of certificate."""
+    """One kind of subscribers' certificate."""
 
     name: str
     placement: Placement
@@ -77,58 +91,108 @@ class Profile:
         return first, first + timedelta(days=self.days) - timedelta(seconds=1)
 
 
+@dataclass(frozen=True, slots=True)
+class Responder:
+    """The kind of key and the life of an OCSP signer."""
+
+    key: str
+    days: int
+
+
 def day_begins(now: datetime) -> datetime:
     """00:00:00 of the Korean day of `now`, in UTC."""
     return now.astimezone(KOREA).replace(hour=0, minute=0, second=0, microsecond=0).astimezone(UTC)
 
 
+class _Findings:
+    """Collects what is wrong, so that an operator corrects it in one go."""
+
+    def __init__(self) -> None:
+        self.found: list[str] = []
+
+    def of(self, check: Callable[..., T], *arguments: Any) -> T | None:
+        try:
+            return check(*arguments)
+        except ProfileError as error:
+            self.found.append(str(error))
+            return None
+
+    def settle(self) -> None:
+        """Raises `ProfileError` with one finding a line."""
+        if self.found:
+            raise ProfileError("\n".join(self.found))
+
+
 def parse(
     text: str, *, base_url: str, organization: str, bank_unit: str, bank_code: str, country: str = "KR"
 ) -> Mapping[str, Profile]:
-    """Profiles by name out of `profiles.toml`. Raises `ProfileError` that names the field and the remedy."""
-    try:
-        tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ProfileError(f"profiles.toml: {error}") from error
-    if not tables:
-        raise ProfileError("profiles.toml: no profile; add a table such as [personal]")
-    places = Places(_base_url(base_url))
-    if not re.fullmatch("[A-Z]{2}", country):
-        raise ProfileError(f"country: {country!r}; write two capital letters, e.g. KR")
-    if not re.fullmatch("[0-9]{4}", bank_code):
-        raise ProfileError(f"bank_code: {bank_code!r}; write four digits, e.g. 0999")
-    organization, bank_unit = _unit("organization", organization), _unit("bank_unit", bank_unit)
-    profiles = {}
+    """Subscribers' profiles by name out of `profiles.toml`. Raises `ProfileError`: all wrong fields, their remedies."""
+    findings = _Findings()
+    address = findings.of(_base_url, base_url)
+    findings.of(_matching, "country", country, "[A-Z]{2}", "write two capital letters, e.g. KR (RFC 5280 Appendix A.1)")
+    findings.of(_matching, "bank_code", bank_code, "[0-9]{4}", "write four digits, e.g. 0999")
+    findings.of(_unit, "organization", organization)
+    findings.of(_unit, "bank_unit", bank_unit)
+    tables = {name: table for name, table in _tables(text).items() if name != RESPONDER}
+    profiles: dict[str, Profile] = {}
     for name, table in tables.items():
-        fields = _fields(name, table)
-        placement = Placement(country, organization, _unit(f"[{name}] use", fields["use"]), bank_unit, bank_code)
-        profiles[name] = Profile(
-            name=name,
-            placement=placement,
-            policy=_policy(name, fields["policy"]),
-            npki_policies=fields["npki_policies"],
-            keys=_keys(name, fields["keys"]),
-            days=_days(name, fields["days"]),
-            notice=_notice(name, fields["notice"]),
-            places=places,
-        )
+        before = len(findings.found)
+        fields = dict(_fields(name, table, _SUBSCRIBER_FIELDS, findings))
+        values = {field: findings.of(_CHECKS[field], name, value) for field, value in fields.items()}
+        if address is not None and len(findings.found) == before:
+            placement = Placement(country, organization, fields["use"], bank_unit, bank_code)
+            profiles[name] = Profile(
+                name=name, placement=placement, policy=fields["policy"], npki_policies=fields["npki_policies"],
+                keys=values["keys"] or (), days=fields["days"], notice=fields["notice"], places=Places(address),
+            )  # fmt: skip
     policies = [p.policy for p in profiles.values()]
-    if len(set(policies)) < len(policies):
-        raise ProfileError("policy: two profiles share an OID; give each its own")
+    for shared in sorted({p for p in policies if policies.count(p) > 1}):
+        findings.found.append(f"policy: two profiles share an OID, {shared}; give each its own (RFC 5280 §4.2.1.4)")
+    if not tables:
+        findings.found.append("profiles.toml: no profile; add a table such as [personal]")
+    findings.settle()
     return profiles
 
 
-def _fields(name: str, table: object) -> dict[str, Any]:
+def parse_responder(text: str) -> Responder:
+    """The `[ocsp]` table of `profiles.toml`. Raises `ProfileError`."""
+    findings = _Findings()
+    fields = dict(_fields(RESPONDER, _tables(text).get(RESPONDER, {}), _RESPONDER_FIELDS, findings))
+    if "key" in fields and fields["key"] not in RESPONDER_KINDS:
+        findings.found.append(f"[{RESPONDER}] key: {fields['key']!r}; write one of {', '.join(RESPONDER_KINDS)}")
+    if "days" in fields and fields["days"] not in RESPONDER_DAYS:
+        limits = f"{RESPONDER_DAYS.start} to {RESPONDER_DAYS.stop - 1}"
+        findings.found.append(f"[{RESPONDER}] days: {fields['days']}; write {limits} (RFC 6960 §4.2.2.2.1)")
+    findings.settle()
+    return Responder(fields["key"], fields["days"])
+
+
+def _tables(text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ProfileError(f"profiles.toml: {error}") from error
+
+
+def _fields(name: str, table: object, known: Mapping[str, type], findings: _Findings) -> Iterator[tuple[str, Any]]:
+    """The fields of the right type; everything else is a finding."""
     if not isinstance(table, dict):
-        raise ProfileError(f"{name}: not a table; write [{name}] and its fields below")
-    for field in sorted(table.keys() - _FIELDS.keys()):
-        raise ProfileError(f"[{name}] {field}: not a field; there are {', '.join(_FIELDS)}")
-    for field, kind in _FIELDS.items():
+        findings.found.append(f"{name}: not a table; write [{name}] and its fields below")
+        return
+    for field in sorted(table.keys() - known.keys()):
+        findings.found.append(f"[{name}] {field}: not a field; there are {', '.join(known)}")
+    for field, kind in known.items():
         if field not in table:
-            raise ProfileError(f"[{name}] {field}: missing; add it")
-        if not isinstance(table[field], kind) or (isinstance(table[field], bool) and kind is not bool):
-            raise ProfileError(f"[{name}] {field}: {table[field]!r}; write a TOML {kind.__name__}")
-    return table
+            findings.found.append(f"[{name}] {field}: missing; add a {_KIND_NAMES[kind]}")
+        elif not isinstance(table[field], kind) or (isinstance(table[field], bool) and kind is not bool):
+            findings.found.append(f"[{name}] {field}: {table[field]!r}; write a {_KIND_NAMES[kind]}")
+        else:
+            yield field, table[field]
+
+
+def _matching(field: str, value: str, pattern: str, remedy: str) -> None:
+    if not re.fullmatch(pattern, value):
+        raise ProfileError(f"{field}: {value!r}; {remedy}")
 
 
 def _base_url(url: str) -> str:
@@ -144,40 +208,51 @@ def _base_url(url: str) -> str:
     return url.rstrip("/")
 
 
-def _unit(field: str, value: str) -> str:
+def _unit(field: str, value: str) -> None:
     if not re.fullmatch(r"[0-9A-Za-z가-힣][0-9A-Za-z가-힣 .()-]{0,62}[0-9A-Za-z가-힣.)]|[0-9A-Za-z가-힣]", value):
-        raise ProfileError(f"{field}: {value!r}; 1 to 64 letters, digits, blanks and . ( ) -")
-    return value
+        raise ProfileError(f"{field}: {value!r}; 1 to 64 letters, digits, blanks and . ( ) - (RFC 5280 Appendix A.1)")
 
 
-def _policy(name: str, value: str) -> str:
+def _policy(name: str, value: str) -> None:
     if not _OID.fullmatch(value):
-        raise ProfileError(f"[{name}] policy: {value!r}; write an object identifier in dots")
+        raise ProfileError(f"[{name}] policy: {value!r}; write an object identifier in dots (RFC 5280 §4.2.1.4)")
     # Readers built on 32-bit arcs (GnuTLS, pyasn1) refuse the whole certificate.
     if any(int(arc) >= 1 << 32 for arc in value.split(".")):
         raise ProfileError(f"[{name}] policy: {value}; no number in it may have more than 32 bits")
-    if value.startswith("1.2.410.200"):
+    # What others have defined says what they promise, not what is kept here.
+    if value.startswith(("1.2.410.200", "2.5.29.", "2.23.140.")):
         raise ProfileError(
-            f"[{name}] policy: {value} belongs to another authority; use an arc of your own, 2.25.<number>"
+            f"[{name}] policy: {value} belongs to another authority; use an arc of your own, 2.25.<number> (X.667)"
         )
-    return value
 
 
 def _keys(name: str, value: list[object]) -> tuple[str, ...]:
     kinds = tuple(k for k in value if isinstance(k, str) and k in KEY_KINDS)
     if not kinds or len(kinds) != len(value) or len(set(kinds)) != len(kinds):
-        raise ProfileError(f"[{name}] keys: {value!r}; one or more of {', '.join(KEY_KINDS)}, each once")
+        raise ProfileError(
+            f"[{name}] keys: {value!r}; one or more of {', '.join(KEY_KINDS)}, each once (CA/B BR §6.1.5)"
+        )
+    if kinds[0] not in BROWSER_KINDS:
+        raise ProfileError(f"[{name}] keys: {kinds[0]} comes first, which browsers do not make; put another before it")
     return kinds
 
 
-def _days(name: str, value: int) -> int:
+def _days(name: str, value: int) -> None:
     if not 1 <= value <= MAX_DAYS:
-        raise ProfileError(f"[{name}] days: {value}; write 1 to {MAX_DAYS}")
-    return value
+        raise ProfileError(f"[{name}] days: {value}; write 1 to {MAX_DAYS} (RFC 5280 §4.1.2.5, both ends included)")
 
 
-def _notice(name: str, value: str) -> str:
+def _notice(name: str, value: str) -> None:
     # RFC 5280 §4.2.1.4: explicitText has at most 200 characters; a BMPString knows only the basic plane.
     if not 1 <= len(value) <= 200 or any(ord(c) > 0xFFFF or unicodedata.category(c) == "Cc" for c in value):
-        raise ProfileError(f"[{name}] notice: write 1 to 200 characters, no line breaks, no emoji")
-    return value
+        raise ProfileError(f"[{name}] notice: write 1 to 200 characters, no line breaks, no emoji (RFC 5280 §4.2.1.4)")
+
+
+_CHECKS: Final[Mapping[str, Callable[[str, Any], Any]]] = {
+    "use": lambda name, value: _unit(f"[{name}] use", value),
+    "policy": _policy,
+    "npki_policies": lambda _name, _value: None,
+    "keys": _keys,
+    "days": _days,
+    "notice": _notice,
+}

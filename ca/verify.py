@@ -11,10 +11,10 @@ from typing import Literal
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
-from ca import lint, names, signing, vid
+from ca import keys, lint, names, signing, vid
 from ca.errors import BadRequest
 from ca.issuer import Issuer
 from ca.ports import Record, Serial, Status
@@ -65,8 +65,8 @@ def check(
 ) -> Checked:
     """Hold a presented DER certificate and a signature over `message` against our CAs.
 
-    `signature` is RSASSA-PKCS1-v1_5 or ECDSA with SHA-256, ECDSA as DER or as raw r‖s. `record` is what the store
-    knows of the serial. The identity is checked where both `idn` and `r` are given.
+    `signature` is RSASSA-PKCS1-v1_5 or ECDSA with SHA-256, ECDSA as DER or as raw r‖s, or Ed25519.
+    `record` is what the store knows of the serial. The identity is checked where both `idn` and `r` are given.
     """
     parsed = _parse(certificate)
     if parsed is None:
@@ -148,7 +148,7 @@ def _status(certificate: bytes, record: Record | None) -> Finding:
 
 def _signed(certificate: x509.Certificate, signature: bytes, message: bytes) -> Finding:
     key = certificate.public_key()
-    if not isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
+    if not isinstance(key, keys.SubscriberKey):
         return Finding("signature", ok=False, detail="other_key")
     if isinstance(key, ec.EllipticCurvePublicKey):
         size = (key.curve.key_size + 7) // 8
@@ -158,8 +158,18 @@ def _signed(certificate: x509.Certificate, signature: bytes, message: bytes) -> 
             raw = encode_dss_signature(int.from_bytes(signature[:size], "big"), int.from_bytes(signature[size:], "big"))
             if signing.is_valid(key, raw, message):
                 return Finding("signature", ok=True)
-    ok = signing.is_valid(key, signature, message)
+    ok = _holds(key, signature, message)
     return Finding("signature", ok=ok, detail="" if ok else "does_not_fit")
+
+
+def _holds(key: keys.SubscriberKey, signature: bytes, message: bytes) -> bool:
+    if not isinstance(key, ed25519.Ed25519PublicKey):
+        return signing.is_valid(key, signature, message)
+    try:
+        key.verify(signature, message)
+    except InvalidSignature:
+        return False
+    return True
 
 
 def _identity(certificate: x509.Certificate, idn: str | None, r: bytes | None) -> Finding:

@@ -66,6 +66,19 @@ def test_common_name(name: str, english: str | None, starts: str) -> None:
         "ㅎㄱㄷ",
         "Ηong",  # Greek capital eta
         "Аnna",  # Cyrillic capital a
+        "홍길동Ο",  # Greek capital omicron behind Hangul
+        "Kıng",  # dotless i
+        "Ŀee",  # l with a dot, as good as two characters
+        "Kĸ",
+        "ĲSSEL",
+        "Anna\u0335",  # a stroke through the last letter
+        "홍\u0301길동",
+        "홍길동\u3164",  # Hangul filler: a blank that counts as a letter
+        "홍길동\u115f",
+        "홍길동\ufe0f",
+        "홍\u2066길동\u2069",
+        "홍\u00a0길동",
+        "홍\u3000길동",
         "１２３",
         "洪吉童",
         "홍길동😀",
@@ -79,7 +92,7 @@ def test_refused(name: str) -> None:
         cn(name)
 
 
-@pytest.mark.parametrize("english", ["HONG=X", "HONG,X", "홍", "1HONG", "A\nB", "A(B"])
+@pytest.mark.parametrize("english", ["HONG=X", "HONG,X", "홍", "1HONG", "A\nB", "A(B", "Kıng", "ſong", "ﬁne", "Groß"])
 def test_an_english_name_is_ascii_letters(english: str) -> None:
     with pytest.raises(BadName):
         cn("홍길동", english)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ca.errors import ProfileError
-from ca.profiles import KOREA
+from ca.profiles import KOREA, Responder, parse_responder
 from tests.ca.pki import PROFILES_TOML, parse_profiles
 
 
@@ -60,6 +60,9 @@ def test_validity_is_whole_korean_days(now: datetime) -> None:
         ('notice = "이', 'notice = "😀이', "[personal] notice"),
         ("[personal]", "[personal", "profiles.toml"),
         (".1.2", ".1.1", "share an OID"),
+        ('keys = ["rsa-2048", ', 'keys = ["ed25519", "rsa-2048", ', "browsers do not make"),
+        ('policy = "2.25', 'policy = "2.5.29.32.0.2.25', "another authority"),
+        ("npki_policies = false", "npki_policies = 0", "true or false"),
     ],
 )
 def test_a_mistake_is_named(was: str, becomes: str, named: str) -> None:
@@ -90,3 +93,37 @@ def test_a_wrong_setting_is_named(field: str, value: str) -> None:
 def test_no_profile_at_all() -> None:
     with pytest.raises(ProfileError, match="no profile"):
         parse_profiles("")
+
+
+def test_all_that_is_wrong_is_named_at_once_with_its_clause() -> None:
+    text = PROFILES_TOML.replace("days = 365", "days = 0").replace('"rsa-2048", ', '"rsa-512", ', 1)
+    with pytest.raises(ProfileError) as raised:
+        parse_profiles(text, bank_code="1", country="korea")
+    lines = str(raised.value).splitlines()
+    assert [line.split(":")[0] for line in lines] == [
+        "country", "bank_code", "[personal] keys", "[personal] days", "[business] days", "[general] days",
+    ]  # fmt: skip
+    assert "BR §6.1.5" in lines[2]
+    assert "RFC 5280 §4.1.2.5" in lines[3]
+
+
+def test_the_ocsp_signers_table() -> None:
+    assert parse_responder(PROFILES_TOML) == Responder("p-256", 30)
+    assert "ocsp" not in parse_profiles()
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("", "[ocsp] key: missing"),
+        ("ocsp = 1", "ocsp: not a table"),
+        ('[ocsp]\nkey = "ed25519"\ndays = 30', "[ocsp] key"),
+        ('[ocsp]\nkey = "p-256"\ndays = 10', "§4.2.2.2.1"),
+        ('[ocsp]\nkey = "p-256"\ndays = 91', "15 to 90"),
+        ('[ocsp]\nkey = "p-256"\ndays = 30\nnotice = "x"', "[ocsp] notice: not a field"),
+    ],
+)
+def test_a_mistake_in_it_is_named(text: str, named: str) -> None:
+    with pytest.raises(ProfileError) as raised:
+        parse_responder(text)
+    assert named in str(raised.value)

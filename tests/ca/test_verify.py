@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ed25519
+from cryptography.hazmat.primitives.asymmetric import ed448
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given
@@ -141,7 +141,7 @@ def test_identity_not_asked() -> None:
 
 
 def test_somebody_elses_certificate_of_an_unusual_kind() -> None:
-    key = ed25519.Ed25519PrivateKey.generate()
+    key = ed448.Ed448PrivateKey.generate()
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Other")])
     made = (
         x509.CertificateBuilder()
