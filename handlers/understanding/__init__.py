@@ -1,16 +1,25 @@
 """Free text to what it means: a command, a language asked for, or the label it most likely stands for."""
 
 from handlers.understanding.commands import Command, command, language
-from handlers.understanding.matcher import Matcher, Understood, load_catalogue
+from handlers.understanding.matcher import Matcher, Understood
+from handlers.understanding.model import Model, shipped_model
 
-__all__ = ["Command", "Matcher", "Understanding", "Understood", "command", "language", "load_catalogue"]
+__all__ = ["Command", "Matcher", "Model", "Understanding", "Understood", "command", "language", "shipped_model"]
 
 
 class Understanding:
-    """What the conversation asks of understanding, in one place. Build it once: indexing takes a moment."""
+    """What the conversation asks of understanding, in one place."""
 
-    def __init__(self, matcher: Matcher | None = None) -> None:
-        self._matcher = matcher or Matcher(load_catalogue())
+    def __init__(self, model: Model | None = None) -> None:
+        self._matcher = Matcher(model or shipped_model())
+
+    @property
+    def model(self) -> Model:
+        return self._matcher.model
+
+    def learn(self, model: Model) -> None:
+        """Answer from `model` from the next message on."""
+        self._matcher = Matcher(model)
 
     def command(self, text: str) -> Command | None:
         """The command `text` is, if it is nothing else."""

@@ -9,8 +9,8 @@ from functools import cache
 from typing import Final, Literal, cast
 
 from handlers.understanding.keyboard import as_korean
-from handlers.understanding.matcher import spoken
 from handlers.understanding.reading import Lang, tidy
+from handlers.understanding.spoken import spoken
 
 Command = Literal["cancel", "back", "restart", "help", "person", "language"]
 

@@ -25,6 +25,7 @@ _FINAL_PAIRS: Final = {
     "ㄱㅅ": "ㄳ", "ㄴㅈ": "ㄵ", "ㄴㅎ": "ㄶ", "ㄹㄱ": "ㄺ", "ㄹㅁ": "ㄻ", "ㄹㅂ": "ㄼ", "ㄹㅅ": "ㄽ", "ㄹㅌ": "ㄾ",
     "ㄹㅍ": "ㄿ", "ㄹㅎ": "ㅀ", "ㅂㅅ": "ㅄ",
 }  # fmt: skip
+_TYPED: Final = {whole: pair for pairs in (_VOWEL_PAIRS, _FINAL_PAIRS) for pair, whole in pairs.items()}
 _KEY_OR_LETTER: Final = re.compile("[A-Za-zㄱ-ㅣ]")
 _C: Final = f"[{INITIALS}]"
 _V: Final = "(?:" + "|".join([*_VOWEL_PAIRS, f"[{VOWELS}]"]) + ")"
@@ -39,6 +40,11 @@ def jamo(text: str) -> str:
         else c
         for c in text
     )
+
+
+def strokes(text: str) -> str:
+    """Every syllable as the letters that are typed for it: 값 → ㄱㅏㅂㅅ, 와 → ㅇㅗㅏ. Other characters stay."""
+    return "".join(_TYPED.get(c, c) for c in jamo(text))
 
 
 def as_korean(text: str) -> str | None:

@@ -7,14 +7,15 @@ import json
 import time
 from typing import BinaryIO, TextIO
 
-from handlers.understanding.matcher import Matcher, load_catalogue
+from handlers.understanding.matcher import Matcher
+from handlers.understanding.model import shipped_model
 
 SHOWN = 5
 
 
 def answer_lines(stdin: BinaryIO, stdout: TextIO) -> None:
     """Answer every line of `stdin` (UTF-8; what is not becomes U+FFFD) before the next one is read."""
-    matcher = Matcher(load_catalogue())
+    matcher = Matcher(shipped_model())
     for raw in iter(stdin.readline, b""):
         line = raw.decode("utf-8", "replace").removesuffix("\n").removesuffix("\r")
         print(json.dumps(answer(matcher, line), ensure_ascii=False), file=stdout, flush=True)

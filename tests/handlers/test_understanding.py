@@ -8,20 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handlers.understanding import Matcher, Understanding, command, language, load_catalogue
+from bot.learning import utterances
+from handlers.understanding import Matcher, Understanding, command, language, shipped_model
 from handlers.understanding.keyboard import as_korean, jamo
 from handlers.understanding.lines import answer_lines
-from handlers.understanding.matcher import OUT_OF_SCOPE, Phrases
+from handlers.understanding.model import OUT_OF_SCOPE
 
 
 @pytest.fixture
 def matcher() -> Matcher:
     return _shared()
-
-
-def spoken() -> list[tuple[str, str]]:
-    catalogue = load_catalogue()
-    return [(label, text) for phrases in catalogue.values() for label, ts in phrases.examples.items() for text in ts]
 
 
 ASKED = [
@@ -62,26 +58,13 @@ def test_what_is_not_ours_is_not_answered(matcher: Matcher, text: str) -> None:
     assert matcher.match(text).decision == "reject"
 
 
-def test_every_example_is_known(matcher: Matcher) -> None:
+def test_what_was_taught_is_known(matcher: Matcher) -> None:
     wrong = [
-        (label, text)
-        for label, text in spoken()
-        if label != OUT_OF_SCOPE and label not in matcher.match(text).slugs[:3]
+        one.text
+        for one in utterances.shipped()
+        if one.in_scope and len(one.labels) == 1 and one.label not in matcher.match(one.text).slugs[:3]
     ]
     assert wrong == []
-
-
-def test_no_example_teaches_two_labels() -> None:
-    seen: dict[str, str] = {}
-    twice = [(text, label, seen[text]) for label, text in spoken() if seen.setdefault(text, label) != label]
-    assert twice == []
-
-
-def test_an_unsure_message_is_asked_back() -> None:
-    same = Phrases({"a": ["인증서 비용"], "b": ["인증서 비용"], "oos": ["날씨"]}, {})
-    understood = Matcher({"ko": same, "en": same}).match("인증서 비용")
-    assert understood.decision == "clarify"
-    assert understood.slugs == ("a", "b")
 
 
 @pytest.mark.parametrize(
@@ -108,7 +91,7 @@ def test_any_text_gets_a_ranking_without_repeats(text: str) -> None:
 
 @cache
 def _shared() -> Matcher:
-    return Matcher(load_catalogue())
+    return Matcher(shipped_model())
 
 
 def test_of_a_long_message_beginning_and_end_count(matcher: Matcher) -> None:
@@ -191,7 +174,7 @@ def test_a_language_is_asked_for_by_name(text: str, locale: str | None) -> None:
 
 
 def test_the_conversation_gets_all_of_it_in_one_place() -> None:
-    understanding = Understanding(_shared())
+    understanding = Understanding()
     assert understanding.command("뒤로") == "back"
     assert understanding.language("English") == "en"
     assert understanding.match("수수료가 얼마예요").slugs[0] == "faq_fee"
@@ -216,12 +199,6 @@ def test_lines_are_answered_one_by_one() -> None:
     ("said", "label"),
     [("수수료가 얼마예요?", "faq_fee"), ("  발급!! ", "int_issue"), ("I WANT A CERTIFICATE.", "int_issue")],
 )
-def test_what_was_said_exactly_as_taught_is_answered(said: str, label: str) -> None:
-    understood = Matcher(load_catalogue()).match(said)
+def test_what_was_said_exactly_as_taught_is_answered(matcher: Matcher, said: str, label: str) -> None:
+    understood = matcher.match(said)
     assert (understood.slugs[0], understood.decision) == (label, "answer")
-
-
-def test_what_two_labels_were_taught_is_left_to_the_scores() -> None:
-    one = Phrases({"faq_a": ["이건 뭐예요", "가나다"], "faq_b": ["이건 뭐예요", "라마바"], "oos": ["날씨"]}, {})
-    assert Matcher({"ko": one, "en": one}).match("이건 뭐예요").decision != "answer"
-    assert Matcher({"ko": one, "en": one}).match("날씨").decision == "reject"

@@ -1,0 +1,130 @@
+"""Utterances to a model, with scikit-learn (the extra `train`): nothing of it is needed to answer.
+
+A linear support vector machine for each label over the features of `handlers/understanding/features.py`, weighed by
+rarity (IDF). Chance plays no part: the seed is fixed and everything is sorted, so training again decides the same.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from bot.learning.calibrating import Guess, limits_of
+from bot.learning.utterances import Utterance, digest
+from handlers.understanding.features import KINDS, features
+from handlers.understanding.matcher import bare
+from handlers.understanding.model import Model, Taught
+from handlers.understanding.reading import language, tidy
+
+LARGEST: Final = 40_000
+"""Features kept, those with the most to say: the file stays at about two megabytes."""
+REGULARITY: Final = 0.5
+SEED: Final = 20261122
+SECOND_WISH: Final = 0.7
+"""What a message with several wishes counts as an example of each wish after its first."""
+FOLDS: Final = 4
+
+
+class TrainingMissing(RuntimeError):
+    """scikit-learn is not installed."""
+
+
+def pack(utterances: Sequence[Utterance]) -> bytes:
+    """A model's file. Raises `TrainingMissing`."""
+    lesson = _Lesson(utterances)
+    limits = limits_of(lesson.guesses())
+    everything = range(len(utterances))
+    names, values, machine = lesson.fit(everything)
+    weights = machine.coef_.T.tolist()
+    says = [max(map(abs, row)) * value for row, value in zip(weights, values, strict=True)]
+    kept = sorted(range(len(names)), key=lambda i: (-says[i], names[i]))[:LARGEST]
+    return Model.pack(
+        Taught(
+            lesson.labels, machine.intercept_.tolist(), {names[i]: (values[i], weights[i]) for i in kept},
+            _said(utterances), limits, digest(utterances),
+        )
+    )  # fmt: skip
+
+
+class _Lesson:
+    """Utterances with their features, worked out once for every fit."""
+
+    def __init__(self, utterances: Sequence[Utterance]) -> None:
+        self.utterances = utterances
+        self.labels = sorted({label for one in utterances for label in one.labels})
+        self.features = [_features(one.text) for one in utterances]
+        self._sparse, self._svm = _libraries()
+
+    def guesses(self) -> list[Guess]:
+        """What models say that have not seen the utterance: every one is held out of one of `FOLDS` fits."""
+        guessed: list[Guess] = []
+        for fold in range(FOLDS):
+            held = self._fold(fold)
+            inside = set(held)
+            names, values, machine = self.fit([i for i in range(len(self.utterances)) if i not in inside])
+            matrix, _ = self._matrix(held, {name: at for at, name in enumerate(names)}, values)
+            for i, scores in zip(held, machine.decision_function(matrix).tolist(), strict=True):
+                by_label = dict(zip((self.labels[c] for c in machine.classes_), scores, strict=True))
+                guessed.append(Guess.of(self.utterances[i].labels, by_label))
+        return guessed
+
+    def fit(self, chosen: Sequence[int]) -> tuple[list[str], list[float], Any]:
+        """Names and values of the features of the utterances `chosen`, and the machine that has learned from them."""
+        seen = Counter(feature for i in chosen for feature in self.features[i])
+        names = sorted(feature for feature, times in seen.items() if times > 1)
+        values = [(math.log((1 + len(chosen)) / (1 + seen[name])) + 1) * KINDS[name[0]] for name in names]
+        matrix, rows = self._matrix(chosen, {name: at for at, name in enumerate(names)}, values)
+        repeated, wanted, counts = [], [], []
+        for row, i in zip(rows, chosen, strict=True):
+            for rank, label in enumerate(self.utterances[i].labels):
+                repeated.append(row)
+                wanted.append(self.labels.index(label))
+                counts.append(1.0 if rank == 0 else SECOND_WISH)
+        machine = self._svm.LinearSVC(C=REGULARITY, random_state=SEED, tol=1e-4, max_iter=5000)
+        machine.fit(matrix[repeated], wanted, sample_weight=counts)
+        return names, values, machine
+
+    def _matrix(self, chosen: Sequence[int], column: Mapping[str, int], values: Sequence[float]) -> tuple[Any, range]:
+        begin: list[int] = [0]
+        columns: list[int] = []
+        entries: list[float] = []
+        for i in chosen:
+            at = sorted(column[feature] for feature in self.features[i] if feature in column)
+            length = math.hypot(*(values[c] for c in at)) or 1.0
+            columns.extend(at)
+            entries.extend(values[c] / length for c in at)
+            begin.append(len(columns))
+        shape = (len(chosen), len(values))
+        return self._sparse.csr_matrix((entries, columns, begin), shape=shape), range(len(chosen))
+
+    def _fold(self, number: int) -> list[int]:
+        """Every `FOLDS`th utterance of each label: the folds hold the labels in the same shares."""
+        seen: Counter[str] = Counter()
+        chosen = []
+        for i, one in enumerate(self.utterances):
+            if seen[one.label] % FOLDS == number:
+                chosen.append(i)
+            seen[one.label] += 1
+        return chosen
+
+
+def _said(utterances: Sequence[Utterance]) -> Mapping[str, str]:
+    """Whole messages with one meaning; what was taught for two labels is left to the weights."""
+    meanings: dict[str, set[str]] = {}
+    for one in utterances:
+        meanings.setdefault(bare(tidy(one.text)), set()).update(one.labels)
+    return {words: next(iter(labels)) for words, labels in sorted(meanings.items()) if words and len(labels) == 1}
+
+
+def _features(text: str) -> set[str]:
+    tidied = tidy(text)
+    return features(tidied, language(tidied))
+
+
+def _libraries() -> tuple[Any, Any]:
+    try:
+        from scipy import sparse
+        from sklearn import svm
+    except ImportError as error:
+        raise TrainingMissing from error
+    return sparse, svm
