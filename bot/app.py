@@ -226,7 +226,8 @@ async def _build(settings: Settings, clock: Callable[[], datetime], database: Da
         {flow.name: flow for flow in flows}, texts, Understanding(), Knowledge(load_links()),
         lambda: secrets.token_urlsafe(9),
     )  # fmt: skip
-    conversations = Conversations(database, sealer, EffectWriter(audit, sealer), links.url)
+    pushed = frozenset({"telegram"} if settings.telegram_token.get_secret_value() else ())
+    conversations = Conversations(database, sealer, EffectWriter(audit, sealer), links.url, pushed)
     conversation = Conversation(reception, conversations, clock, settings.default_locale)
     announcing = Announcing(database, sealer, certificates, bank, conversation, texts, clock, settings.default_locale)
     delivering = Delivering(database, sealer, sms, clock, dict.fromkeys(KINDS, announcing.deliver))

@@ -61,6 +61,10 @@ def build_parser() -> argparse.ArgumentParser:
     audit = verbs.add_parser("audit", help="the audit trail").add_subparsers(dest="what", required=True)
     add("verify", _verify_audit, "check the chain from its first record to its last", audit)
 
+    telegram = verbs.add_parser("telegram", help="the bot at Telegram").add_subparsers(dest="what", required=True)
+    check = add("check", _check_telegram, "does Telegram know what the settings say", telegram)
+    check.add_argument("--yes", action="store_true", help="put webhook, commands and menu button right")
+
     add("doctor", _doctor, "check settings, folder, database, keys and clock")
     add("understand", None, "read one utterance a line, print what it means (JSON)")
     return parser
@@ -229,6 +233,16 @@ async def _verify_audit(arguments: argparse.Namespace, settings: Settings) -> in
         return 0
     print(texts("cli.audit_broken", seq=verdict.broken.seq, what=verdict.broken.what), file=sys.stderr)
     return 1
+
+
+async def _check_telegram(arguments: argparse.Namespace, settings: Settings) -> int:
+    from bot.app import utc_now
+    from bot.channels.telegram.checking import check
+    from bot.doctor import report
+
+    findings = await check(settings, load_texts(), mend=arguments.yes, now=utc_now())
+    print(report(findings, _texts(settings)))
+    return 1 if any(one.state == "fault" for one in findings) else 0
 
 
 async def _doctor(arguments: argparse.Namespace, settings: Settings) -> int:

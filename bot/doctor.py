@@ -102,6 +102,8 @@ def _configuration(settings: Settings, env_file: Path) -> Iterator[Finding]:
         yield Finding("public_url", "warning", "mismatch", params)
     else:
         yield Finding("public_url", "ok", params={"url": settings.public_url})
+    if settings.telegram_token.get_secret_value():
+        yield Finding("telegram", "ok", "on", {"mode": settings.telegram_mode})
     if not settings.demo:
         yield Finding("demo", "ok", "off")
     else:

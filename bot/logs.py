@@ -30,6 +30,7 @@ _LOOKS_SECRET: Final = re.compile(
             r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*-----|\Z)",
             rf"(?P<name>(?:{_SENSITIVE})[\"']?\s*[=:]\s*)(?:\"[^\"]*\"|'[^']*'|(?:(?:Bearer|Basic)\s+)?[^\s,;&}}\])]+)",
             r"(?P<login>://[^\s/:@]*:)[^\s@]+(?=@)",
+            r"\d{3,}:[A-Za-z0-9_-]{20,}",  # a bot's token, also within an address
             r"(?P<link>/s/|[?&]s=)[\w.-]{16,}",  # whoever holds a one-time link may open it
             r"\d{6,}|\d{2,6}(?:[- ]\d{2,7}){2,}",  # codes, card numbers, accounts, phones
         )
@@ -39,7 +40,7 @@ _LOOKS_SECRET: Final = re.compile(
 _SECRET_FIELD: Final = re.compile(rf"(?:^|_)(?:{_SENSITIVE})s?$", re.IGNORECASE)
 # C0, DEL and C1 (ANSI escapes), line separators, direction marks (they make a line read otherwise), lone surrogates.
 _UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-_TELLTALES: Final = ("aiosqlite", "psycopg", "psycopg.pool", "asyncio", "urllib3")
+_TELLTALES: Final = ("aiosqlite", "psycopg", "psycopg.pool", "asyncio", "urllib3", "telegram", "aiohttp")
 """Libraries whose debug lines repeat what passes through them: rows, statements, payloads."""
 _STANDARD: Final = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "color_message"}
 

@@ -15,6 +15,7 @@ from types import FrameType
 import uvicorn
 
 from bot.app import running
+from bot.channels.telegram.transport import beside
 from bot.settings import Settings
 from bot.web.application import Application
 from handlers.texts import load_texts
@@ -71,8 +72,8 @@ async def serve(settings: Settings, *, open_browser: bool = False) -> None:
     """Serve until SIGTERM or Ctrl+C. Raises `PortTaken` before anything is started."""
     listener = bound_socket(settings.host, settings.port)
     texts = load_texts()[settings.default_locale]
-    async with running(settings) as service:
-        application = Application(service)
+    async with running(settings) as service, beside(service) as telegram:
+        application = Application(service, telegram)
         server = server_for(application)
         task = asyncio.create_task(server.serve(sockets=[listener]))
         while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn offers nothing to wait on

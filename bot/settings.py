@@ -90,6 +90,17 @@ class Settings(BaseSettings):
     certificates_per_day: int = Field(3, ge=1, le=100)
     """Certificates one customer may have issued in a day."""
 
+    telegram_token: SecretStr = SecretStr("")
+    """BotFather's token. Empty: no Telegram."""
+    telegram_api_url: str = "https://api.telegram.org"
+    """The Bot API server, an origin; one of your own takes the load off Telegram's limits for files."""
+    telegram_mode: Literal["polling", "webhook"] = "polling"
+    """Ask Telegram for messages, or be told at CERTTALK_PUBLIC_URL."""
+    telegram_webhook_secret: SecretStr = SecretStr("")
+    """What Telegram must know to tell us anything, 1 to 256 of A-Z a-z 0-9 _ -."""
+    telegram_per_second: int = Field(30, ge=1, le=100_000)
+    """Messages a second, all chats together. Telegram takes 30 unless more is paid for."""
+
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @field_validator("data")
@@ -137,6 +148,37 @@ class Settings(BaseSettings):
         if place and not re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", place):
             raise PydanticCustomError("adapter", "not package.module:function")
         return place
+
+    @field_validator("telegram_token")
+    @classmethod
+    def _a_token_of_botfather(cls, token: SecretStr) -> SecretStr:
+        # It becomes part of an address: nothing that would lead elsewhere.
+        if not re.fullmatch(r"([0-9]{1,20}:[A-Za-z0-9_-]{8,128})?", token.get_secret_value()):
+            raise PydanticCustomError("telegram_token", "not a token")
+        return token
+
+    @field_validator("telegram_api_url")
+    @classmethod
+    def _a_server_the_token_may_go_to(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query:
+            raise PydanticCustomError("origin", "not an origin")
+        return url.rstrip("/")
+
+    @field_validator("telegram_webhook_secret")
+    @classmethod
+    def _a_secret_telegram_takes(cls, secret: SecretStr, info: ValidationInfo) -> SecretStr:
+        told = secret.get_secret_value()
+        if info.data.get("telegram_mode") != "webhook" and not told:
+            return secret
+        if not re.fullmatch(r"[A-Za-z0-9_-]{1,256}", told):
+            raise PydanticCustomError("webhook_secret", "1 to 256 of A-Z a-z 0-9 _ -")
+        if info.data.get("telegram_mode") == "webhook" and not (
+            info.data.get("public_url", "https:").startswith("https:")
+            or is_loopback(urlsplit(info.data.get("telegram_api_url", "")).hostname or "")
+        ):
+            raise PydanticCustomError("webhook_https", "Telegram calls https only")
+        return secret
 
     @field_validator("ca_passphrase_file")
     @classmethod

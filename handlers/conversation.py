@@ -64,14 +64,20 @@ class Conversation:
         return await self._turn(Incoming(channel, address, customer, message_id), message_id, decide)
 
     async def notify(
-        self, channel: str, address: str, customer: CustomerId, message_id: str, word: Callable[[Draft], Reply]
+        self,
+        channel: str,
+        address: str,
+        customer: CustomerId,
+        message_id: str,
+        word: Callable[[Draft], Reply],
+        locale: str | None = None,
     ) -> Answered:
         """Say something unasked, without disturbing an open flow. Once per `message_id`."""
 
         async def decide(draft: Draft) -> None:
             draft.replies.append(word(draft))
 
-        said = Incoming(channel, address, customer, message_id)
+        said = Incoming(channel, address, customer, message_id, locale=locale)
         return await self._turn(said, message_id, decide, asked=False)
 
     async def submit(

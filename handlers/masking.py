@@ -52,6 +52,22 @@ def text(said: str) -> str:
     return _DIGITS.sub(lambda m: "".join("*" if c.isdecimal() else c for c in m[0]), said)
 
 
+_GIVEN_AWAY: Final = re.compile(
+    r"-----BEGIN [A-Z ]*PRIVATE KEY"
+    r"|(?<!\d)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01]) ?- ?[1-8]\d{6}(?!\d)"  # a resident registration number
+    r"|(?<!\d)\d{4}([ -])\d{4}\1\d{4}\1\d{4}(?!\d)"  # a payment card
+    r"|보안 ?카드[^\n]{0,40}?(?:\d ?번?[^\d\n]{0,10}){2}\d{2,4}(?!\d)"  # its cells
+)
+
+
+def gives_away(said: str) -> bool:
+    """Whether a message holds what must not stay in a chat: a password told, a key, card numbers or cells.
+
+    Codes, accounts and phone numbers are asked for and may stay.
+    """
+    return _GIVEN_AWAY.search(said) is not None or any(_without_value(m) != m[0] for m in _PASSWORD.finditer(said))
+
+
 def _without_value(m: re.Match[str]) -> str:
     # Told outright, anything is hidden; otherwise only what could be one, to keep "비밀번호를 잊었어요" readable.
     told = m["said"].rstrip().endswith((":", "=", "is", "was"))

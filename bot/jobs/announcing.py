@@ -65,8 +65,8 @@ class Announcing:
         here = record.plan.evidence.get("conversation") if item.kind == ISSUED else None
         known = await self.database.read(known_as, customer.number)
         for row in known:
-            if row["customer"] == here:
-                continue
+            if row["customer"] == here or row["unreachable_at"]:
+                continue  # who blocked us there is told in the other conversations, and by SMS
             await self.conversation.notify(
                 row["channel"], row["address"], CustomerId(row["customer"]), item.key, lambda draft: word(draft.texts)
             )

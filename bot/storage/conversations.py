@@ -12,6 +12,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from bot.sealing import Sealer
+from bot.storage import bubbles
+from bot.storage.bubbles import Bubble, Pusher
 from bot.storage.database import Database, Row, Tx
 from bot.storage.effects import EffectWriter
 from bot.storage.instants import instant, text_of
@@ -34,18 +36,35 @@ class Message:
 
 
 class Conversations:
-    """Implements `handlers.talk.ConversationStore`. `page_url(link_id)` gives the address of a one-time page."""
+    """Implements `handlers.talk.ConversationStore`. `page_url(link_id)` gives the address of a one-time page.
+
+    What is said on a channel of `pushed` also goes into the outbox: nobody comes to fetch it there.
+    """
 
     def __init__(
-        self, database: Database, sealer: Sealer, write_effect: EffectWriter, page_url: Callable[[str], str]
+        self,
+        database: Database,
+        sealer: Sealer,
+        write_effect: EffectWriter,
+        page_url: Callable[[str], str],
+        pushed: frozenset[str] = frozenset(),
     ) -> None:
         self.database, self.sealer, self.write_effect, self.page_url = database, sealer, write_effect, page_url
+        self.pushed = pushed
+        self.pushers: dict[str, Pusher] = {}
+        """Who sends a channel's bubbles in this process, while it does."""
 
     async def open(self, customer: CustomerId, channel: str, message_id: str | None) -> Opened:
         return await self.database.read(self._open, customer, channel, message_id)
 
     async def commit(self, turn: TurnRecord) -> int | None:
-        return await self.database.run(self._commit, turn)
+        committed = await self.database.run(self._commit, turn)
+        if committed is None:
+            return None
+        first_seq, held = committed
+        if held:
+            self.pushers[turn.channel].take(held)
+        return first_seq
 
     async def history(self, customer: CustomerId, after: int, limit: int = 200) -> list[Message]:
         """Messages with a `seq` above `after`, oldest first."""
@@ -82,7 +101,7 @@ class Conversations:
         state = json.loads(self.sealer.open(STATE, row["state"], customer.encode()))
         return Opened(row["revision"], state, answered)
 
-    def _commit(self, tx: Tx, turn: TurnRecord) -> int | None:
+    def _commit(self, tx: Tx, turn: TurnRecord) -> tuple[int, list[Bubble]] | None:
         at = text_of(turn.at)
         plain = json.dumps(turn.state, ensure_ascii=False, separators=(",", ":")).encode()
         state = self.sealer.seal(STATE, plain, turn.customer.encode())
@@ -119,7 +138,14 @@ class Conversations:
         self._write_messages(tx, turn, first_seq, at)
         for effect in turn.effects:
             self.write_effect(tx, effect, turn, last_seq)
-        return first_seq
+        return first_seq, self._push(tx, turn, first_seq + said)
+
+    def _push(self, tx: Tx, turn: TurnRecord, seq: int) -> list[Bubble]:
+        """Queue what is said on a channel that must be pushed to; what this process may send at once."""
+        if turn.channel not in self.pushed:
+            return []
+        pusher = self.pushers.get(turn.channel)
+        return bubbles.put(tx, turn, seq, pusher.lease_until(turn.at) if pusher else None)
 
     def _write_messages(self, tx: Tx, turn: TurnRecord, seq: int, at: str) -> None:
         bodies: list[tuple[str, str]] = []
@@ -174,31 +200,38 @@ class Addresses:
         return CustomerId(found) if found else None
 
     async def customer_at(self, channel: str, address: str, now: datetime) -> CustomerId:
-        """The customer of an address; somebody new when it has never written."""
+        """The customer of an address that writes now: somebody new when it has never written, and within reach."""
 
         def make(tx: Tx) -> str:
             tx.execute(
                 "INSERT INTO addresses (channel, address, customer, first_at) "
-                "VALUES (:channel, :address, :customer, :at) ON CONFLICT (channel, address) DO NOTHING",
+                "VALUES (:channel, :address, :customer, :at) "
+                "ON CONFLICT (channel, address) DO UPDATE SET unreachable_at = NULL",
                 channel=channel, address=address, customer=self.new_id(), at=text_of(now),
             )  # fmt: skip
             return _customer_at(tx, channel, address)
 
-        return await self.known(channel, address) or CustomerId(await self.database.run(make))
+        found = await self.database.read(lambda tx: _customer_at(tx, channel, address, reachable=True))
+        return CustomerId(found or await self.database.run(make))
 
 
-def _customer_at(tx: Tx, channel: str, address: str) -> str:
+def _customer_at(tx: Tx, channel: str, address: str, *, reachable: bool = False) -> str:
     row = tx.one(
-        "SELECT customer FROM addresses WHERE channel = :channel AND address = :address",
+        "SELECT customer, unreachable_at FROM addresses WHERE channel = :channel AND address = :address",
         channel=channel, address=address,
     )  # fmt: skip
-    return row["customer"] if row else ""
+    return row["customer"] if row and not (reachable and row["unreachable_at"]) else ""
 
 
 def known_as(tx: Tx, number: str) -> Sequence[Row]:
-    """The conversations that have proven to be the bank's customer `number`, with where to reach them."""
+    """The conversations that have proven to be the bank's customer `number`, with where to reach them.
+
+    `unreachable_at` says since when nobody is reached there, if so.
+    """
     return tx.all(
-        "SELECT c.customer, c.channel, c.address FROM known_as k "
-        "JOIN conversations c ON c.customer = k.customer WHERE k.number = :number ORDER BY c.customer",
+        "SELECT c.customer, c.channel, c.address, a.unreachable_at FROM known_as k "
+        "JOIN conversations c ON c.customer = k.customer "
+        "LEFT JOIN addresses a ON a.channel = c.channel AND a.address = c.address "
+        "WHERE k.number = :number ORDER BY c.customer",
         number=number,
     )

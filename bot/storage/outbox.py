@@ -2,7 +2,7 @@
 
 A worker claims rows under a lease and reports what happened together with the number of attempts it was given: when
 the lease ran out and somebody else took over, that report changes nothing. What cannot be delivered becomes a dead
-letter. Payloads are sealed by the caller and forgotten once sent. Bubbles whose order matters belong in one row.
+letter. Payloads are sealed by the caller and forgotten once sent.
 """
 
 import itertools
@@ -17,6 +17,8 @@ from bot.storage.instants import instant, text_of
 
 MOST_ATTEMPTS: Final = 8
 LEASE: Final = timedelta(seconds=60)
+BUBBLE: Final = "bubble"
+"""The kind of what a messenger's own sender delivers (`bot/storage/bubbles.py`)."""
 
 _order = itertools.count(time.time_ns())
 
@@ -38,19 +40,33 @@ class Item:
 _CLAIM: Final = """
     UPDATE outbox SET attempts = attempts + 1, lease_until = :until
     WHERE id IN (
-        SELECT id FROM outbox WHERE state = 'queued' AND due_at <= :at AND lease_until <= :at
+        SELECT id FROM outbox WHERE state = 'queued' AND due_at <= :at AND lease_until <= :at AND {whose}
         ORDER BY due_at, id LIMIT :limit {skip_locked}
     )
     RETURNING id, key, kind, channel, address, payload, due_at, attempts
 """
 
 
-def put(tx: Tx, *, key: str, kind: str, channel: str, address: str, payload: bytes, due_at: datetime) -> bool:
-    """Queue a message. The same `key` again changes nothing and says False."""
+def put(
+    tx: Tx,
+    *,
+    key: str,
+    kind: str,
+    channel: str,
+    address: str,
+    payload: bytes,
+    due_at: datetime,
+    lease_until: datetime | None = None,
+) -> bool:
+    """Queue a message. The same `key` again changes nothing and says False.
+
+    With `lease_until` it is claimed already (attempt 1) by whoever writes it.
+    """
     return bool(
         tx.execute(
-            "INSERT INTO outbox (id, key, kind, channel, address, payload, due_at)"
-            " VALUES (:id, :key, :kind, :channel, :address, :payload, :due_at) ON CONFLICT (key) DO NOTHING",
+            "INSERT INTO outbox (id, key, kind, channel, address, payload, due_at, attempts, lease_until)"
+            " VALUES (:id, :key, :kind, :channel, :address, :payload, :due_at, :attempts, :lease_until)"
+            " ON CONFLICT (key) DO NOTHING",
             id=_new_id(),
             key=key,
             kind=kind,
@@ -58,12 +74,16 @@ def put(tx: Tx, *, key: str, kind: str, channel: str, address: str, payload: byt
             address=address,
             payload=payload,
             due_at=text_of(due_at),
+            attempts=1 if lease_until else 0,
+            lease_until=text_of(lease_until) if lease_until else "",
         )
     )
 
 
-def claim(tx: Tx, now: datetime, limit: int = 50, lease: timedelta = LEASE) -> list[Item]:
-    """Take up to `limit` due messages that nobody holds, first due first."""
+def claim(
+    tx: Tx, now: datetime, limit: int = 50, lease: timedelta = LEASE, bubbles_of: str | None = None
+) -> list[Item]:
+    """Take up to `limit` due messages that nobody holds, first due first: a channel's bubbles, or all the rest."""
     at = text_of(now)
     # Whoever died each time it was sending this never reported: it shall not take the next worker with it.
     tx.execute(
@@ -72,7 +92,14 @@ def claim(tx: Tx, now: datetime, limit: int = 50, lease: timedelta = LEASE) -> l
         at=at,
         most=MOST_ATTEMPTS,
     )
-    rows = tx.all(_CLAIM.replace("{skip_locked}", tx.skip_locked), at=at, until=text_of(now + lease), limit=limit)
+    whose = f"kind <> '{BUBBLE}'" if bubbles_of is None else f"kind = '{BUBBLE}' AND channel = :channel"
+    rows = tx.all(
+        _CLAIM.format(skip_locked=tx.skip_locked, whose=whose),
+        at=at,
+        until=text_of(now + lease),
+        limit=limit,
+        **({"channel": bubbles_of} if bubbles_of else {}),
+    )
     items = [Item(**{**row, "due_at": instant(row["due_at"])}) for row in rows]
     return sorted(items, key=lambda item: (item.due_at, item.id))
 

@@ -10,6 +10,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from bot.app import Service
+from bot.channels.telegram.transport import WEBHOOK_PATH, Telegram
 from bot.storage.database import DatabaseUnavailable
 from bot.web.chat import ChatRoom
 from bot.web.desk import DemoDesk
@@ -17,6 +18,7 @@ from bot.web.guard import BodyTooLarge, Guarded, host_of, too_large
 from bot.web.pages import SecurePages
 from bot.web.pki import PkiDesk
 from bot.web.room import Room
+from bot.web.telegram import TelegramRoom
 from handlers.bank import BankUnavailable
 from handlers.conversation import TooBusy
 
@@ -26,7 +28,7 @@ log = logging.getLogger(__name__)
 class Application:
     """`asgi` is what a server runs; `close()` lets open streams end."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, telegram: Telegram | None = None) -> None:
         self.service = service
         room = Room(service)
         self.chat = ChatRoom(room)
@@ -35,6 +37,7 @@ class Application:
             *SecurePages(room).routes,
             *PkiDesk(room).routes,
             *(DemoDesk(room).routes if service.settings.demo else []),
+            *self._webhook(telegram),
             Route("/healthz", self.health),
             Mount("/static", StaticFiles(packages=[("bot.web", "static")])),
         ]
@@ -54,6 +57,12 @@ class Application:
             # A page elsewhere must not reach the loopback demo under a name of its own (DNS rebinding).
             hosts=frozenset({host_of(authority), "127.0.0.1", "localhost", "[::1]"}),
         )
+
+    def _webhook(self, telegram: Telegram | None) -> list[Route]:
+        if telegram is None or telegram.settings.telegram_mode != "webhook":
+            return []
+        secret = telegram.settings.telegram_webhook_secret.get_secret_value()
+        return TelegramRoom(WEBHOOK_PATH, secret, telegram.receiver.take).routes
 
     async def health(self, request: Request) -> Response:
         report = await self.service.health()

@@ -153,9 +153,11 @@ class Doorkeeper:
 class Pace:
     """At most so many a minute for each key (generic cell rate algorithm), with a burst of a third of that."""
 
-    def __init__(self, per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, per_minute: int, clock: Callable[[], float] = time.monotonic, *, burst: int | None = None
+    ) -> None:
         self.gap = 60.0 / per_minute
-        self.burst = max(1, per_minute // 3) * self.gap
+        self.burst = max(1, burst or per_minute // 3) * self.gap
         self.clock = clock
         self._next: MutableMapping[str, float] = {}
 

@@ -1,0 +1,1 @@
+"""Telegram: updates ⇄ the vocabulary of `handlers.message`, and the wire between."""

@@ -1,0 +1,94 @@
+"""Calls that nobody would miss: a tap's answer, "typing", a keyboard taken away, a message deleted.
+
+They wait for nothing and are never repeated; none is made to a chat where Telegram told us to wait. Their failure is
+told to whoever asks and troubles nobody else: a late answer ("query is too old") breaks no dialogue.
+"""
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from typing import Any, Final
+
+from telegram import Bot
+from telegram.error import BadRequest, RetryAfter, TelegramError
+
+from bot.channels.telegram.pacing import Pace
+from bot.channels.telegram.sending import seconds_of
+from bot.channels.telegram.writing import MOST_TEXT, NO_PREVIEW, units
+
+log = logging.getLogger(__name__)
+
+MOST_AT_ONCE: Final = 500
+"""Calls in the background; more are left out."""
+
+
+class Courtesy:
+    def __init__(self, bot: Bot, pace: Pace) -> None:
+        self.bot, self.pace = bot, pace
+        self._tasks: set[asyncio.Task[bool]] = set()
+
+    def answer(self, chat: int, callback_id: str, text: str | None = None) -> None:
+        """Stop the button's spinner."""
+        self._soon(chat, self.bot.answer_callback_query(callback_id, text=text))
+
+    def typing(self, chat: int) -> None:
+        self._soon(chat, self.bot.send_chat_action(chat, "typing"))
+
+    def chosen(self, chat: int, message_id: int, text: str | None, label: str) -> None:
+        """The question keeps what was chosen and loses its buttons."""
+        shown = f"{text}\n\n» {label}" if text and label else ""
+        if shown and units(shown) <= MOST_TEXT:
+            self._soon(
+                chat,
+                self.bot.edit_message_text(shown, chat_id=chat, message_id=message_id, link_preview_options=NO_PREVIEW),
+            )
+        else:
+            self.spent(chat, message_id)
+
+    def spent(self, chat: int, message_id: int) -> None:
+        """The message loses its buttons."""
+        self._soon(chat, self.bot.edit_message_reply_markup(chat_id=chat, message_id=message_id, reply_markup=None))
+
+    async def delete(self, chat: int, message_id: int) -> bool:
+        """Whether the message is gone."""
+        try:
+            return await self.bot.delete_message(chat, message_id)
+        except BadRequest as error:
+            return "to delete not found" in error.message.lower()
+        except RetryAfter as error:
+            self.pace.wait_for(str(chat), seconds_of(error))
+            return False
+        except TelegramError as error:
+            log.warning("not deleted", extra={"error": type(error).__name__})
+            return False
+
+    async def leave(self, chat: int, text: str) -> None:
+        """Say why, and leave a group."""
+        await self._quietly(chat, self.bot.send_message(chat, text, link_preview_options=NO_PREVIEW))
+        await self._quietly(chat, self.bot.leave_chat(chat))
+
+    async def close(self) -> None:
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=1.0)
+        for task in self._tasks:
+            task.cancel()
+
+    def _soon(self, chat: int, call: Coroutine[Any, Any, Any]) -> None:
+        if self.pace.told_to_wait(str(chat)) or len(self._tasks) >= MOST_AT_ONCE:
+            call.close()
+            return
+        task = asyncio.create_task(self._quietly(chat, call))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _quietly(self, chat: int, call: Coroutine[Any, Any, Any]) -> bool:
+        try:
+            await call
+        except RetryAfter as error:
+            self.pace.wait_for(str(chat), seconds_of(error))
+        except TelegramError as error:
+            # Too old, not modified, gone: all the same to the customer.
+            log.debug("left out", extra={"error": type(error).__name__})
+        else:
+            return True
+        return False

@@ -1,0 +1,150 @@
+"""Asking Telegram for updates, and telling it which ones we have: only those that are committed.
+
+`getUpdates` takes an offset as "I have everything before". PTB's own updater says so as soon as it has them in memory,
+and a crash then loses them; here an update comes again until its turn is on disk. A slow turn keeps nobody waiting:
+the next question goes out with the first unfinished id, and what is under way already is passed over.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final, Protocol
+
+from telegram.error import Conflict, InvalidToken, NetworkError, RetryAfter, TelegramError, TimedOut
+
+from bot.channels.telegram.sending import seconds_of
+from bot.storage.database import DatabaseError
+from handlers.bank import BankUnavailable
+from handlers.conversation import TooBusy
+
+log = logging.getLogger(__name__)
+
+LONG: Final = 25
+"""Seconds Telegram keeps the question open while there is nothing."""
+MOST: Final = 100
+PATIENCE: Final = 0.5
+"""Seconds unfinished turns are waited for before it is asked for more."""
+MOST_UNDER_WAY: Final = 500
+WORST: Final = 30.0
+QUIET: Final = 86_400.0
+"""Seconds after which ids may begin anew (Telegram: after a week without any): then it is asked for all there is."""
+GIVEN_UP: Final = 8
+"""Times an update is taken in vain before it is let go, so that it cannot hold up all others for ever."""
+
+PASSING: Final = (BankUnavailable, DatabaseError, TooBusy)
+"""What may go well the next time, and is tried as long as it takes."""
+
+Take = Callable[[Mapping[str, Any]], Awaitable[None]]
+
+
+class Source(Protocol):
+    async def raw_updates(self, offset: int, limit: int, seconds: int) -> list[Mapping[str, Any]]: ...
+
+
+class Polling:
+    def __init__(self, bot: Source, take: Take) -> None:
+        self.bot, self.take = bot, take
+        self._under_way: dict[int, asyncio.Task[None]] = {}
+        self._open: set[int] = set()
+        """Received and not committed."""
+        self._failed: dict[int, int] = {}
+        self._highest = self._offset = 0
+        self._last_came = time.monotonic()
+        self._trouble = ""
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        pause = 0.0
+        while True:
+            try:
+                updates = await self._ask()
+            except RetryAfter as error:
+                pause = seconds_of(error)
+                self._say("telegram asks to wait", seconds=pause)
+            except Conflict as error:
+                # Another process, or a webhook. Not we are to end it: it may be the one that works.
+                pause = min(WORST, pause * 2 or 2.0)
+                word = "webhook" if "webhook" in error.message.lower() else "another process polls with this token"
+                self._say("telegram gives the messages to somebody else: certtalk telegram check", cause=word)
+            except InvalidToken:
+                pause = WORST
+                self._say("telegram refuses the token: certtalk telegram check")
+            except TimedOut:
+                continue
+            except (NetworkError, TelegramError) as error:
+                pause = min(WORST, pause * 2 or 0.5)
+                self._say("telegram does not answer", error=type(error).__name__)
+            else:
+                if self._trouble:
+                    log.info("telegram answers again")
+                pause, self._trouble = 0.0, ""
+                self._begin(updates)
+                await self._settle()
+            if pause:
+                await asyncio.sleep(pause)
+
+    async def close(self) -> None:
+        """Let the turns under way end; what is not committed comes again."""
+        tasks = list(self._under_way.values())
+        if tasks:
+            await asyncio.wait(tasks, timeout=5.0)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _ask(self) -> list[Mapping[str, Any]]:
+        if time.monotonic() - self._last_came > QUIET:
+            self._offset = self._highest = 0
+        return await self.bot.raw_updates(self._offset, MOST, 0 if self._open else LONG)
+
+    def _begin(self, updates: list[Mapping[str, Any]]) -> None:
+        for update in updates:
+            number = update.get("update_id")
+            if not isinstance(number, int) or isinstance(number, bool):
+                log.warning("an update without an id")
+                continue
+            self._last_came = time.monotonic()
+            if number < self._offset:
+                continue  # a server that does not know what it was told
+            self._highest = number if self._offset == 0 and not self._open else max(self._highest, number)
+            self._open.add(number)
+            if number not in self._under_way:
+                self._under_way[number] = asyncio.create_task(self._one(number, update))
+
+    async def _settle(self) -> None:
+        """Wait a moment for what is under way; then all before the first unfinished one may be forgotten there."""
+        while self._under_way:
+            done, _ = await asyncio.wait(self._under_way.values(), timeout=PATIENCE)
+            if not done or len(self._under_way) < MOST_UNDER_WAY:
+                break
+        if self._highest:
+            self._offset = min(self._open, default=self._highest + 1)
+
+    async def _one(self, number: int, update: Mapping[str, Any]) -> None:
+        try:
+            await self.take(update)
+        except PASSING as error:
+            log.warning("not now", extra={"error": type(error).__name__})
+            await asyncio.sleep(PATIENCE)
+        except Exception:
+            self._failed[number] = self._failed.get(number, 0) + 1
+            log.exception("a turn failed", extra={"times": self._failed[number]})
+            if self._failed[number] >= GIVEN_UP:
+                self._over(number)
+            else:
+                await asyncio.sleep(min(WORST, 0.5 * 2 ** self._failed[number]))
+        else:
+            self._over(number)
+        finally:
+            self._under_way.pop(number, None)
+
+    def _over(self, number: int) -> None:
+        self._open.discard(number)
+        self._failed.pop(number, None)
+
+    def _say(self, message: str, **more: object) -> None:
+        """Trouble is told when it begins, not at every question."""
+        if self._trouble != message:
+            self._trouble = message
+            log.warning(message, extra=more)

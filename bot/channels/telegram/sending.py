@@ -1,0 +1,297 @@
+"""Sends bubbles to Telegram: in order within a chat, at its pace, each one as seldom twice as can be.
+
+What happened to a call decides what follows:
+
+    sent                          closed
+    429                           nobody is called while told to wait, then the same again; no attempt
+    not connected, 5xx            the same again, later and later; no attempt, for a day
+    connected, then no answer     perhaps delivered: closed as that; a file is offered again, at a button
+    403, chat gone                the chat is out of reach, all of its bubbles are dead letters
+    other 4xx                     once more without its link button, then a dead letter
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections import OrderedDict, deque
+from collections.abc import AsyncIterator, Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from telegram import Bot, InputFile
+from telegram.error import (
+    BadRequest,
+    ChatMigrated,
+    Conflict,
+    EndPointNotFound,
+    Forbidden,
+    InvalidToken,
+    NetworkError,
+    RetryAfter,
+    TelegramError,
+    TimedOut,
+)
+
+from bot.app import Service
+from bot.channels.telegram import writing
+from bot.channels.telegram.pacing import Pace
+from bot.channels.telegram.request import Interrupted, NotConnected
+from bot.storage.bubbles import LEASE, MAYBE, Bubble, Bubbles, unreachable
+from bot.storage.database import DatabaseError
+from handlers.draft import Draft
+from handlers.message import Choice, Document, Reply
+
+log = logging.getLogger(__name__)
+
+CHANNEL: Final = "telegram"
+MOST_HELD: Final = 2000
+"""Bubbles in memory; more stay in the outbox."""
+OLDEST: Final = timedelta(days=1)
+LONGEST_PAUSE: Final = 60.0
+AGAIN: Final = "again:"
+"""A button's value: send the history's message of that number once more."""
+_MOST_FILES: Final = 1000
+_TURN_OF_JOB: Final = 1.0
+_REFUSED_TOKEN: Final = 30.0
+_LAST_WORDS: Final = 2.0
+"""Seconds in which what is being sent may still be sent."""
+_GONE: Final = ("chat not found", "user is deactivated", "peer_id_invalid", "bot can't initiate")
+
+
+def seconds_of(error: RetryAfter) -> float:
+    """`retry_after`, which is an int or, by PTB's setting, a timedelta."""
+    told: Any = error.retry_after
+    return float(told.total_seconds() if isinstance(told, timedelta) else told)
+
+
+class Sender:
+    """Implements `bot.storage.bubbles.Pusher` while it is `running()`."""
+
+    def __init__(self, service: Service, bot: Bot, pace: Pace) -> None:
+        self.service, self.bot, self.pace = service, bot, pace
+        self.bubbles = Bubbles(service.database, CHANNEL, service.clock)
+        self._held: dict[str, Bubble] = {}
+        self._chats: dict[str, deque[Bubble]] = {}
+        self._workers: dict[str, asyncio.Task[None]] = {}
+        self._sent: list[tuple[Bubble, str | None]] = []
+        self._flush = asyncio.Event()
+        self._look = asyncio.Event()
+        self._files: OrderedDict[str, str] = OrderedDict()
+        """What Telegram calls a document that it has already."""
+        self._open = False
+
+    # -- from the conversation --------------------------------------------------------------------------------
+
+    def lease_until(self, now: datetime) -> datetime | None:
+        return now + LEASE if self._open and len(self._held) < MOST_HELD else None
+
+    def take(self, bubbles: Sequence[Bubble]) -> None:
+        for bubble in bubbles:
+            if (ours := self._held.get(bubble.key)) is not None:
+                ours.attempts = bubble.attempts  # our own lease had run out: it is still sent once
+                continue
+            self._held[bubble.key] = bubble
+            self._chats.setdefault(bubble.address, deque()).append(bubble)
+            if bubble.address not in self._workers:
+                self._workers[bubble.address] = asyncio.create_task(self._serve(bubble.address))
+
+    def look_soon(self) -> None:
+        """There is something in the outbox that nobody holds."""
+        self._look.set()
+
+    # -- beside it --------------------------------------------------------------------------------------------
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Send until left; what is still held then is given back for the next start."""
+        self._open = True
+        self.service.conversations.pushers[CHANNEL] = self
+        tasks = [asyncio.create_task(work()) for work in (self._claim, self._prolong, self._close)]
+        try:
+            yield
+        finally:
+            self._open = False
+            self.service.conversations.pushers.pop(CHANNEL, None)
+            if self._workers:
+                await asyncio.wait(self._workers.values(), timeout=_LAST_WORDS)
+            for task in (*tasks, *self._workers.values()):
+                task.cancel()
+            await asyncio.gather(*tasks, *self._workers.values(), return_exceptions=True)
+            with contextlib.suppress(DatabaseError):
+                await self._close_sent()
+                await self.bubbles.give_back(self._held.values())
+
+    async def idle(self) -> None:
+        """Until everything held has been sent and closed."""
+        while self._held or self._sent:  # noqa: ASYNC110 - for tests and benchmarks only
+            await asyncio.sleep(0.005)
+
+    async def _claim(self) -> None:
+        """Take over what nobody holds: from a process that died, from one that does not send."""
+        while True:
+            self._look.clear()
+            with contextlib.suppress(DatabaseError):
+                if (room := MOST_HELD - len(self._held)) > 0:
+                    self.take(await self.bubbles.claim(min(room, 200)))
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._look.wait(), _TURN_OF_JOB)
+
+    async def _prolong(self) -> None:
+        while True:
+            await asyncio.sleep(LEASE.total_seconds() / 4)
+            with contextlib.suppress(DatabaseError):
+                await self.bubbles.prolong(list(self._held.values()))
+
+    async def _close(self) -> None:
+        """What was sent is closed together: while one commit is written the next ones gather."""
+        while True:
+            await self._flush.wait()
+            self._flush.clear()
+            try:
+                await self._close_sent()
+            except DatabaseError:
+                await asyncio.sleep(_TURN_OF_JOB)
+                self._flush.set()
+
+    async def _close_sent(self) -> None:
+        closing = self._sent[:]
+        if closing:
+            await self.bubbles.done(closing)
+            del self._sent[: len(closing)]
+            for bubble, _ in closing:
+                self._held.pop(bubble.key, None)
+
+    # -- one chat ---------------------------------------------------------------------------------------------
+
+    async def _serve(self, chat: str) -> None:
+        queue = self._chats[chat]
+        pause, plain = 0.0, False
+        try:
+            while queue:
+                bubble = queue[0]
+                try:
+                    await self._send(bubble, plain=plain)
+                except RetryAfter as error:
+                    self.pace.wait_for(chat, seconds_of(error))
+                except NotConnected as error:
+                    log.warning("telegram is out of reach", extra={"error": str(error)})
+                    self.pace.out_of_reach()
+                except (TimedOut, Interrupted) as error:
+                    queue.popleft()
+                    self._finished(bubble, MAYBE)
+                    log.warning("maybe delivered", extra={"outbox": bubble.key, "error": type(error).__name__})
+                    await self._offer_again(bubble)
+                except (Forbidden, ChatMigrated) as error:
+                    await self._out_of_reach(chat, queue, error)
+                except BadRequest as error:
+                    if any(word in error.message.lower() for word in _GONE):
+                        await self._out_of_reach(chat, queue, error)
+                    elif not plain:
+                        plain = True
+                        log.warning("refused, once more without a button for its link", extra={"outbox": bubble.key})
+                        continue
+                    else:
+                        queue.popleft()
+                        await self._given_up([bubble], "refused")
+                except (InvalidToken, EndPointNotFound, Conflict):
+                    log.error("telegram refuses the token: certtalk telegram check")  # noqa: TRY400 - it names the token
+                    self.pace.wait_for_all(_REFUSED_TOKEN)
+                except (NetworkError, DatabaseError) as error:
+                    if self.service.clock() - bubble.queued_at > OLDEST:
+                        queue.popleft()
+                        await self._given_up([bubble], "too old")
+                        continue
+                    pause = min(LONGEST_PAUSE, pause * 2 or 1.0)
+                    log.warning("not sent yet", extra={"outbox": bubble.key, "error": type(error).__name__})
+                    await asyncio.sleep(pause)
+                except TelegramError as error:
+                    queue.popleft()
+                    await self._given_up([bubble], type(error).__name__)
+                else:
+                    queue.popleft()
+                    self._finished(bubble, None)
+                    self.pace.reached()
+                    pause, plain = 0.0, False
+        except Exception:
+            log.exception("a chat's bubbles wait for another process")
+            for bubble in queue:
+                self._held.pop(bubble.key, None)  # no longer prolonged: claimed again when the lease has ended
+        finally:
+            # Nothing awaits between here and the end of the task: what comes later starts another one.
+            self._chats.pop(chat, None)
+            self._workers.pop(chat, None)
+
+    def _finished(self, bubble: Bubble, remark: str | None) -> None:
+        self._sent.append((bubble, remark))
+        self._flush.set()
+
+    async def _out_of_reach(self, chat: str, queue: deque[Bubble], error: TelegramError) -> None:
+        log.info("chat out of reach", extra={"error": type(error).__name__})
+        await unreachable(self.service.database, CHANNEL, chat, self.service.clock())
+        bubbles = list(queue)
+        queue.clear()
+        await self._given_up(bubbles, "out of reach")
+
+    async def _given_up(self, bubbles: Iterable[Bubble], reason: str) -> None:
+        bubbles = list(bubbles)
+        for bubble in bubbles:
+            log.warning("given up", extra={"outbox": bubble.key, "error": reason})
+            self._held.pop(bubble.key, None)
+        await self.bubbles.bury(bubbles, reason)
+
+    # -- one bubble -------------------------------------------------------------------------------------------
+
+    async def _send(self, bubble: Bubble, *, plain: bool) -> None:
+        reply = bubble.reply = bubble.reply or await self._read(bubble)
+        if reply is None:
+            log.warning("nothing to send", extra={"outbox": bubble.key})
+            return
+        locale = await self.service.conversation.locale(bubble.customer) if reply.document else None
+        texts = self.service.texts[locale or self.service.locale]
+        for call in writing.calls(reply, texts, plain=plain)[bubble.parts :]:
+            await self.pace.turn(bubble.address)
+            if call.document is None:
+                await self._call(call, bubble.address)
+            else:
+                await self._send_document(call, call.document, bubble)
+            bubble.parts += 1
+
+    async def _call(self, call: writing.Call, chat: str, **more: Any) -> Any:
+        return await getattr(self.bot, call.method)(chat_id=int(chat), **call.arguments, **more)
+
+    async def _send_document(self, call: writing.Call, document: Document, bubble: Bubble) -> None:
+        """The same octets every time; Telegram's own copy where it has one."""
+        if (known := self._files.get(document.id)) is not None:
+            arguments = {name: value for name, value in call.arguments.items() if name != "filename"}
+            await self._call(writing.Call(call.method, arguments), bubble.address, document=known)
+            return
+        found = await self.service.documents.content(document.id, bubble.customer, self.service.clock())
+        if found is None:
+            log.warning("the file is no longer kept", extra={"outbox": bubble.key})
+            return
+        with contextlib.suppress(TelegramError):
+            await self.bot.send_chat_action(int(bubble.address), "upload_document")
+        arguments = dict(call.arguments)
+        name = arguments.pop("filename")
+        sent = await self._call(
+            writing.Call(call.method, arguments), bubble.address, document=InputFile(found[1], filename=name)
+        )
+        if sent.document is not None:
+            self._files[document.id] = sent.document.file_id
+            if len(self._files) > _MOST_FILES:
+                self._files.popitem(last=False)
+
+    async def _read(self, bubble: Bubble) -> Reply | None:
+        found = await self.service.conversations.history(bubble.customer, bubble.seq - 1, 1)
+        return found[0].reply if found and found[0].seq == bubble.seq else None
+
+    async def _offer_again(self, bubble: Bubble) -> None:
+        """A file that may not have arrived: the customer says whether it did."""
+        if bubble.reply is None or bubble.reply.document is None:
+            return
+
+        def word(draft: Draft) -> Reply:
+            choice = Choice(f"{AGAIN}{bubble.seq}", draft.texts("telegram.again.choice"))
+            return Reply("telegram.again.offer", draft.texts("telegram.again.offer"), (choice,))
+
+        await self.service.conversation.notify(CHANNEL, bubble.address, bubble.customer, f"maybe:{bubble.key}", word)

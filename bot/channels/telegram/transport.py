@@ -1,0 +1,154 @@
+"""Telegram in a running service: the bot, its sender and its receiver, by polling or by webhook.
+
+Telegram being away at the start keeps nobody from the web chat: what has to be arranged with it is tried until it is.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Final
+
+from telegram import Bot, BotCommand
+from telegram.error import InvalidToken, RetryAfter, TelegramError
+
+from bot.app import Service
+from bot.channels.telegram.courtesy import Courtesy
+from bot.channels.telegram.pacing import Pace
+from bot.channels.telegram.polling import Polling
+from bot.channels.telegram.reading import LISTED, WANTED
+from bot.channels.telegram.receiving import Receiver
+from bot.channels.telegram.request import Wire
+from bot.channels.telegram.sending import Sender, seconds_of
+from bot.settings import Settings
+from handlers.texts import Texts
+
+log = logging.getLogger(__name__)
+
+WEBHOOK_PATH: Final = "/telegram/webhook"
+CONNECTIONS: Final = 40
+"""Updates Telegram may bring at once."""
+_WORST: Final = 60.0
+
+
+class QuietBot(Bot):
+    """Says its token nowhere: PTB's own shows it in its repr and in an error."""
+
+    def __repr__(self) -> str:
+        return "Bot(…)"
+
+    async def initialize(self) -> None:
+        try:
+            await super().initialize()
+        except InvalidToken:
+            raise InvalidToken("refused") from None
+
+    async def raw_updates(self, offset: int, limit: int, seconds: int) -> list[Mapping[str, Any]]:
+        """Updates as JSON. PTB's `get_updates` parses them together: a broken one would cost the whole batch."""
+        asked = {"offset": offset, "limit": limit, "timeout": seconds, "allowed_updates": list(WANTED)}
+        answer: Any = await self._post("getUpdates", asked, read_timeout=seconds + 10.0)
+        return [one for one in answer if isinstance(one, dict)] if isinstance(answer, list) else []
+
+
+def bot_for(settings: Settings) -> QuietBot:
+    """The bot of these settings; nothing is asked of Telegram yet."""
+    at = settings.telegram_api_url
+    return QuietBot(
+        settings.telegram_token.get_secret_value(), base_url=f"{at}/bot", base_file_url=f"{at}/file/bot",
+        request=Wire(), get_updates_request=Wire(connections=2),
+    )  # fmt: skip
+
+
+def commands(texts: Texts) -> list[BotCommand]:
+    """What the menu beside the field offers."""
+    return [BotCommand(name, texts(f"telegram.command.{name}")) for name in LISTED]
+
+
+def webhook_url(settings: Settings) -> str:
+    return settings.public_url + WEBHOOK_PATH
+
+
+async def set_webhook(bot: Bot, settings: Settings) -> None:
+    await bot.set_webhook(
+        webhook_url(settings), secret_token=settings.telegram_webhook_secret.get_secret_value(),
+        allowed_updates=list(WANTED), max_connections=CONNECTIONS,
+    )  # fmt: skip
+
+
+async def set_commands(bot: Bot, texts: Mapping[str, Texts], default: str) -> None:
+    """In every language by its code, and in the default one for everybody else."""
+    await bot.set_my_commands(commands(texts[default]))
+    for locale, words in texts.items():
+        await bot.set_my_commands(commands(words), language_code=locale)
+
+
+class Telegram:
+    """The channel over a service. `receiver.take` is what the webhook gives its updates to."""
+
+    def __init__(self, service: Service) -> None:
+        settings = service.settings
+        self.service, self.settings = service, settings
+        self.bot = bot_for(settings)
+        self.pace = Pace(settings.telegram_per_second)
+        self.sender = Sender(service, self.bot, self.pace)
+        self.courtesy = Courtesy(self.bot, self.pace)
+        self.receiver = Receiver(service, self.bot, self.sender, self.courtesy)
+        self.polling = Polling(self.bot, self.receiver.take)
+        self.arranged = asyncio.Event()
+        """Token known to be good, webhook or polling agreed on, commands set."""
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        wires = self.bot.request, self.bot._request[0]  # noqa: SLF001 - PTB has no name for the other one
+        for wire in wires:
+            await wire.initialize()
+        task = asyncio.create_task(self._work())
+        try:
+            async with self.sender.running():
+                try:
+                    yield
+                finally:
+                    task.cancel()
+                    await asyncio.gather(task, return_exceptions=True)
+                    await self.polling.close()
+            await self.courtesy.close()
+        finally:
+            for wire in wires:
+                await wire.shutdown()
+
+    async def _work(self) -> None:
+        await self._arrange()
+        if self.settings.telegram_mode == "polling":
+            await self.polling.run()
+
+    async def _arrange(self) -> None:
+        """Tell Telegram how we want to hear from it, until it has understood."""
+        pause = 0.5
+        while not self.arranged.is_set():
+            try:
+                await self.bot.initialize()
+                if self.settings.telegram_mode == "webhook":
+                    await set_webhook(self.bot, self.settings)
+                elif (await self.bot.get_webhook_info()).url:
+                    log.warning("telegram had a webhook: taken away, for CERTTALK_TELEGRAM_MODE=polling")
+                    await self.bot.delete_webhook()
+                await set_commands(self.bot, self.service.texts, self.service.locale)
+            except TelegramError as error:
+                pause = seconds_of(error) if isinstance(error, RetryAfter) else min(_WORST, pause * 2)
+                word = "certtalk telegram check" if isinstance(error, InvalidToken) else type(error).__name__
+                log.warning("telegram is not ready", extra={"error": word, "again_in": pause})
+                await asyncio.sleep(pause)
+            else:
+                self.arranged.set()
+                log.info("telegram is ready", extra={"bot": self.bot.username, "mode": self.settings.telegram_mode})
+
+
+@contextlib.asynccontextmanager
+async def beside(service: Service) -> AsyncIterator[Telegram | None]:
+    """Telegram for as long as the service runs, where a token is set."""
+    if not service.settings.telegram_token.get_secret_value():
+        yield None
+        return
+    telegram = Telegram(service)
+    async with telegram.running():
+        yield telegram

@@ -1,0 +1,156 @@
+"""Bubbles as Bot API calls, pure.
+
+No `parse_mode` and no entities: what a customer typed can break neither. Telegram counts text in UTF-16 code units
+and a button's data in octets; both are kept here.
+"""
+
+import base64
+import hashlib
+import re
+import unicodedata
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+from telegram import InlineKeyboardButton, InlineKeyboardMarkup, LinkPreviewOptions, WebAppInfo
+
+from handlers.message import Choice, Document, Link, Reply
+from handlers.texts import Texts
+
+MOST_TEXT: Final = 4096
+MOST_CAPTION: Final = 1024
+MOST_DATA: Final = 64
+MOST_BUTTONS: Final = 100
+NO_PREVIEW: Final = LinkPreviewOptions(is_disabled=True)
+REFERENCE: Final = "#"
+"""Before the digest that stands for a value too long for a button."""
+_BESIDE: Final = 16
+"""Columns of a label (Hangul takes two) up to which another one may stand beside it."""
+_BREAKS: Final = (re.compile(r"\n\s*\n"), re.compile(r"(?<=[.!?…。])\s|\n"), re.compile(r"\s"))
+"""Where a long text is cut, best first: paragraphs, sentences, words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of the bot, without the chat it goes to. `document` is to be sent along."""
+
+    method: Literal["send_message", "send_document"]
+    arguments: dict[str, Any] = field(repr=False)
+    document: Document | None = None
+
+
+def calls(reply: Reply, texts: Texts, *, plain: bool = False) -> list[Call]:
+    """What shows `reply`, in order. `plain` does without a button for the link, where Telegram refused it."""
+    shown = reply.text
+    if reply.progress:
+        shown += f" ({reply.progress[0]}/{reply.progress[1]})"
+    rows = [] if reply.link is None or plain else link_row(reply.link)
+    if reply.link is not None and not rows:
+        shown += f"\n\n{reply.link.label}: {reply.link.url}"
+    rows += keyboard_rows(reply.choices)
+    markup = InlineKeyboardMarkup(rows) if rows else None
+    if reply.document is not None:
+        return list(_with_document(reply.document, shown, markup, texts))
+    *first, last = split(shown)
+    return [*(_message(part, None) for part in first), _message(last, markup)]
+
+
+def _message(text: str, markup: InlineKeyboardMarkup | None) -> Call:
+    arguments = {"text": text, "link_preview_options": NO_PREVIEW}
+    return Call("send_message", arguments if markup is None else arguments | {"reply_markup": markup})
+
+
+def _with_document(document: Document, text: str, markup: InlineKeyboardMarkup | None, texts: Texts) -> Iterator[Call]:
+    *before, caption = split(text)
+    guide = texts("telegram.document.guide")
+    if units(f"{caption}\n\n{guide}") > MOST_CAPTION:
+        before, caption = [*before, caption], guide
+    else:
+        caption = f"{caption}\n\n{guide}"
+    yield from (_message(part, None) for part in before)
+    arguments = {"caption": caption, "filename": file_name(document, texts)}
+    yield Call("send_document", arguments if markup is None else arguments | {"reply_markup": markup}, document)
+
+
+def file_name(document: Document, texts: Texts) -> str:
+    """A name in the customer's language, with the day and the ending of the kept file."""
+    day = re.search(r"\d{8}", document.filename)
+    _, dot, ending = document.filename.rpartition(".")
+    return texts("telegram.document.name", day=day[0] if day else "", ending=f"{dot}{ending}")
+
+
+def link_row(link: Link) -> list[list[InlineKeyboardButton]]:
+    """The link as a button: a Mini App for a page of this conversation, else an address. Telegram takes https only."""
+    if not link.url.startswith("https://"):
+        return []
+    if link.id is None:
+        return [[InlineKeyboardButton(link.label, url=link.url)]]
+    return [[InlineKeyboardButton(link.label, web_app=WebAppInfo(link.url))]]
+
+
+def keyboard_rows(choices: tuple[Choice, ...]) -> list[list[InlineKeyboardButton]]:
+    """Two short labels beside each other, a long one alone."""
+    rows: list[list[InlineKeyboardButton]] = []
+    room = False
+    for choice in choices[:MOST_BUTTONS]:
+        button = InlineKeyboardButton(choice.label, callback_data=button_data(choice.value))
+        short = _columns(choice.label) <= _BESIDE
+        if room and short:
+            rows[-1].append(button)
+            room = False
+        else:
+            rows.append([button])
+            room = short
+    return rows
+
+
+def button_data(value: str) -> str:
+    """The value itself, or where it is longer than Telegram takes a digest of it (`resolve` finds it again)."""
+    if len(value.encode()) <= MOST_DATA and not value.startswith(REFERENCE):
+        return value
+    return REFERENCE + base64.urlsafe_b64encode(hashlib.sha256(value.encode()).digest()[:24]).decode()
+
+
+def resolve(data: str, shown: Callable[[], Iterator[str]]) -> str:
+    """The value behind a button; `shown()` are the values this conversation was shown lately.
+
+    The digest depends on the value alone: it means the same after a restart and in another process.
+    """
+    if not data.startswith(REFERENCE):
+        return data
+    return next((value for value in shown() if button_data(value) == data), data)
+
+
+def split(text: str, most: int = MOST_TEXT) -> list[str]:
+    """At least one part, none longer than `most` UTF-16 units, cut at paragraphs, sentences or words if it can be."""
+    parts = []
+    text = text.strip()
+    while units(text) > most:
+        end = _fitting(text, most)
+        window = text[:end]
+        cut = next((cut for cut in (_last(pattern, window) for pattern in _BREAKS) if cut > end // 4), end)
+        parts.append(window[:cut].rstrip() or window)
+        text = text[cut:].lstrip()
+    return [*parts, text] if text or not parts else parts
+
+
+def _fitting(text: str, most: int) -> int:
+    """How many characters of `text` fit."""
+    taken = 0
+    for index, character in enumerate(text):
+        taken += 2 if ord(character) > 0xFFFF else 1
+        if taken > most:
+            return index
+    return len(text)
+
+
+def _last(pattern: re.Pattern[str], text: str) -> int:
+    return max((match.end() for match in pattern.finditer(text)), default=0)
+
+
+def units(text: str) -> int:
+    return len(text) + sum(ord(character) > 0xFFFF for character in text)
+
+
+def _columns(text: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)

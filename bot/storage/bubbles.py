@@ -1,0 +1,152 @@
+"""Bubbles on their way into a messenger: rows of the outbox that point at the history and hold no words themselves.
+
+They are written in the turn's own commit. The process that commits them may send them without claiming them first: they
+are born under its lease, which it prolongs while it holds them. When it dies, the lease ends and another one claims.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final, Protocol
+
+from bot.storage import outbox
+from bot.storage.database import Database, Tx
+from bot.storage.instants import text_of
+from bot.storage.outbox import BUBBLE
+from handlers.message import CustomerId, Reply
+from handlers.talk import TurnRecord
+
+LEASE: Final = timedelta(seconds=20)
+MAYBE: Final = "maybe delivered"
+"""What a closed row says when nobody knows whether it arrived: sending it again could show it twice."""
+
+
+@dataclass(slots=True)
+class Bubble:
+    """One message to send. `attempts` proves the claim; `reply` is there when it need not be read first.
+
+    `parts` of it were sent already, where it takes several.
+    """
+
+    key: str
+    address: str
+    customer: CustomerId
+    seq: int
+    attempts: int
+    queued_at: datetime
+    reply: Reply | None = field(default=None, repr=False)
+    parts: int = 0
+
+
+class Pusher(Protocol):
+    """Who sends a channel's bubbles in this process."""
+
+    def lease_until(self, now: datetime) -> datetime | None:
+        """Until when bubbles written now are this process's; None when it would rather not have them."""
+
+    def take(self, bubbles: Sequence[Bubble]) -> None:
+        """Send these, which were just committed under the lease."""
+
+
+def put(tx: Tx, turn: TurnRecord, seq: int, lease_until: datetime | None) -> list[Bubble]:
+    """Queue the bubbles of a turn whose first bubble is `seq`; those that are ours to send."""
+    held = []
+    for offset, reply in enumerate(turn.replies):
+        key = f"{turn.channel}:{turn.customer}:{seq + offset}"
+        bubble = Bubble(key, turn.address, turn.customer, seq + offset, 1, turn.at, reply)
+        if _put(tx, turn.channel, bubble, lease_until) and lease_until:
+            held.append(bubble)
+    return held
+
+
+def _put(tx: Tx, channel: str, bubble: Bubble, lease_until: datetime | None) -> bool:
+    return outbox.put(
+        tx, key=bubble.key, kind=BUBBLE, channel=channel, address=bubble.address,
+        payload=json.dumps([bubble.customer, bubble.seq]).encode(), due_at=bubble.queued_at, lease_until=lease_until,
+    )  # fmt: skip
+
+
+class Bubbles:
+    """One channel's rows, for its sender."""
+
+    def __init__(self, database: Database, channel: str, clock: Callable[[], datetime]) -> None:
+        self.database, self.channel, self.clock = database, channel, clock
+
+    async def claim(self, limit: int) -> list[Bubble]:
+        """Take up to `limit` that nobody holds, oldest first."""
+        now = self.clock()
+        items = await self.database.run(outbox.claim, now, limit, LEASE, self.channel)
+        claimed = []
+        for item in items:
+            customer, seq = json.loads(item.payload)
+            claimed.append(Bubble(item.key, item.address, CustomerId(customer), seq, item.attempts, item.due_at))
+        return claimed
+
+    async def done(self, sent: Sequence[tuple[Bubble, str | None]]) -> None:
+        """They were sent, with what is to be remembered about it."""
+        at = text_of(self.clock())
+
+        def close(tx: Tx) -> None:
+            for bubble, remark in sent:
+                tx.execute(
+                    "UPDATE outbox SET state = 'sent', payload = NULL, closed_at = :at, last_error = :remark"
+                    " WHERE key = :key AND attempts = :attempts AND state = 'queued'",
+                    key=bubble.key, attempts=bubble.attempts, at=at, remark=remark,
+                )  # fmt: skip
+
+        await self.database.run(close)
+
+    async def bury(self, bubbles: Iterable[Bubble], reason: str) -> None:
+        """They will never arrive. `reason` is a word."""
+        await self._change(bubbles, "state = 'dead', closed_at = :at, last_error = :reason", reason=reason)
+
+    async def prolong(self, bubbles: Iterable[Bubble]) -> None:
+        """Keep holding them."""
+        await self._change(bubbles, "lease_until = :until", until=text_of(self.clock() + LEASE))
+
+    async def give_back(self, bubbles: Iterable[Bubble]) -> None:
+        """Let another process send them; this was no attempt."""
+        await self._change(bubbles, "lease_until = '', attempts = attempts - 1")
+
+    async def again(self, customer: CustomerId, address: str, seq: int, wish: str) -> None:
+        """Send the history's message `seq` once more, once for each `wish`."""
+        key = f"{self.channel}:{customer}:{seq}:{wish}"
+        bubble = Bubble(key, address, customer, seq, 0, self.clock())
+        await self.database.run(lambda tx: _put(tx, self.channel, bubble, None))
+
+    async def waiting(self) -> int:
+        """How many are queued, held or not."""
+
+        def count(tx: Tx) -> int:
+            row = tx.one(
+                "SELECT count(*) AS n FROM outbox WHERE channel = :channel AND state = 'queued' AND kind = 'bubble'",
+                channel=self.channel,
+            )
+            return int(row["n"]) if row else 0
+
+        return await self.database.read(count)
+
+    async def _change(self, bubbles: Iterable[Bubble], what: str, **named: Any) -> None:
+        held = [(one.key, one.attempts) for one in bubbles]
+        named |= {"at": text_of(self.clock())} if ":at" in what else {}
+
+        def change(tx: Tx) -> None:
+            for key, attempts in held:
+                tx.execute(
+                    f"UPDATE outbox SET {what} WHERE key = :key AND attempts = :attempts AND state = 'queued'",  # noqa: S608
+                    key=key, attempts=attempts, **named,
+                )  # fmt: skip
+
+        if held:
+            await self.database.run(change)
+
+
+async def unreachable(database: Database, channel: str, address: str, now: datetime | None) -> None:
+    """From `now` on nobody is reached there; None: they are again."""
+    await database.run(
+        lambda tx: tx.execute(
+            "UPDATE addresses SET unreachable_at = :at WHERE channel = :channel AND address = :address",
+            channel=channel, address=address, at=text_of(now) if now else None,
+        )
+    )  # fmt: skip
