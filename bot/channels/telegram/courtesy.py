@@ -10,10 +10,10 @@ from collections.abc import Coroutine
 from typing import Any, Final
 
 from telegram import Bot
-from telegram.error import BadRequest, RetryAfter, TelegramError
+from telegram.error import BadRequest, TelegramError
 
 from bot.channels.telegram.pacing import Pace
-from bot.channels.telegram.sending import seconds_of
+from bot.channels.telegram.request import ToldToWait
 from bot.channels.telegram.writing import MOST_TEXT, NO_PREVIEW, units
 
 log = logging.getLogger(__name__)
@@ -55,8 +55,8 @@ class Courtesy:
             return await self.bot.delete_message(chat, message_id)
         except BadRequest as error:
             return "to delete not found" in error.message.lower()
-        except RetryAfter as error:
-            self.pace.wait_for(str(chat), seconds_of(error))
+        except ToldToWait as error:
+            self.pace.wait_for(str(chat), error.seconds)
             return False
         except TelegramError as error:
             log.warning("not deleted", extra={"error": type(error).__name__})
@@ -84,8 +84,8 @@ class Courtesy:
     async def _quietly(self, chat: int, call: Coroutine[Any, Any, Any]) -> bool:
         try:
             await call
-        except RetryAfter as error:
-            self.pace.wait_for(str(chat), seconds_of(error))
+        except ToldToWait as error:
+            self.pace.wait_for(str(chat), error.seconds)
         except TelegramError as error:
             # Too old, not modified, gone: all the same to the customer.
             log.debug("left out", extra={"error": type(error).__name__})

@@ -1,8 +1,9 @@
 """When a message may go out: Telegram's limits, kept by us, and its "wait", obeyed.
 
 A limit is a window that slides: at most so many in any such span, so that Telegram, counting as it likes, never counts
-more. A 429 does not say whether it means one chat or all of them: it is taken for the chat's, and for everybody's as
-soon as another chat hears it as well, or when we were at the limit for all.
+more. A 429 does not say whether it means one chat or all of them. It is everybody's when we were at the limit for all,
+when another chat was told so too, and when it is short and the chat was not at its own limit: that costs little.
+Else it is the chat's alone, so that one does not silence the others for long.
 """
 
 import asyncio
@@ -15,6 +16,8 @@ OVERALL_SPAN: Final = 1.0
 CHAT_BURST: Final = 3
 CHAT_SPAN: Final = 3.0
 """One a second in a chat; a turn of three bubbles need not drip."""
+SHORT: Final = 5.0
+"""Seconds everybody can wait for one chat."""
 _MOST_CHATS: Final = 10_000
 
 
@@ -80,7 +83,8 @@ class Pace:
         now = self.clock()
         others = any(until > now for told, until in self._told.items() if told != chat)
         self._told[chat] = max(self._told.get(chat, 0.0), now + seconds)
-        if others or (self.overall.full(now) and not self._window(chat, now).full(now)):
+        at_its_limit = self._window(chat, now).full(now)
+        if others or (not at_its_limit and (seconds <= SHORT or self.overall.full(now))):
             self.wait_for_all(seconds)
         if len(self._told) > _MOST_CHATS:
             self._told = {told: until for told, until in self._told.items() if until > now}

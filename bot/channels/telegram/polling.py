@@ -11,9 +11,9 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, Protocol
 
-from telegram.error import Conflict, InvalidToken, NetworkError, RetryAfter, TelegramError, TimedOut
+from telegram.error import Conflict, InvalidToken, NetworkError, TelegramError, TimedOut
 
-from bot.channels.telegram.sending import seconds_of
+from bot.channels.telegram.request import ToldToWait
 from bot.storage.database import DatabaseError
 from handlers.bank import BankUnavailable
 from handlers.conversation import TooBusy
@@ -59,8 +59,8 @@ class Polling:
         while True:
             try:
                 updates = await self._ask()
-            except RetryAfter as error:
-                pause = seconds_of(error)
+            except ToldToWait as error:
+                pause = error.seconds
                 self._say("telegram asks to wait", seconds=pause)
             except Conflict as error:
                 # Another process, or a webhook. Not we are to end it: it may be the one that works.

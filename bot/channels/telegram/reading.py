@@ -43,8 +43,9 @@ class Tap:
     """A button that was pressed, and the message it was under as far as Telegram still knows it."""
 
     callback_id: str
-    message_id: int | None
+    message_id: int
     message_text: str | None = field(repr=False)
+    has_buttons: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +154,8 @@ def _tapped(number: int, query: CallbackQuery) -> Heard | None:
     if under.chat.type != Chat.PRIVATE:
         return Heard(number, "group", place)
     text = _text(under.text) if isinstance(under, Message) else None
-    tap = Tap(callback_id, _number(under.message_id), text)
+    buttons = not isinstance(under, Message) or under.reply_markup is not None
+    tap = Tap(callback_id, _number(under.message_id), text, buttons)
     return Heard(number, "tap", place, _locale(query.from_user), None, _label(under, data), data, tap)
 
 

@@ -113,11 +113,13 @@ class Receiver:
             answered = await self.service.conversation.handle(said)
             old = any(reply.key == "common.old_button" for reply in answered.replies[:1])
             answer(self._texts(heard)("telegram.old_button") if old else None)
-        if heard.tap is not None and heard.tap.message_id is not None and "=" in (choice or "").partition(":")[0]:
+        tap = heard.tap
+        # A menu may be used again and again; a step's question is answered once.
+        if tap is not None and tap.has_buttons and "=" in (choice or "").partition(":")[0]:
             if old:
-                self.courtesy.spent(heard.chat, heard.tap.message_id)
+                self.courtesy.spent(heard.chat, tap.message_id)
             else:
-                self.courtesy.chosen(heard.chat, heard.tap.message_id, heard.tap.message_text, heard.text)
+                self.courtesy.chosen(heard.chat, tap.message_id, tap.message_text, heard.text)
         if heard.choice is None and heard.message_id is not None and masking.gives_away(heard.text):
             await self._delete(heard, customer, "secret")
 

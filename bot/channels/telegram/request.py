@@ -4,20 +4,24 @@ What matters to whoever sends is whether Telegram can have seen the request: `No
 be sent again; `TimedOut` and `Interrupted` say perhaps, and it may not. No error names the address: the token is in it.
 """
 
+import json
 import urllib.request
 from functools import lru_cache
+from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import urlencode
 
 import aiohttp
 from telegram._utils.defaultvalue import DefaultValue
-from telegram.error import NetworkError, TimedOut
+from telegram.error import NetworkError, TelegramError, TimedOut
 from telegram.request import BaseRequest, RequestData
 from yarl import URL
 
 READ: Final = 20.0
 CONNECT: Final = 10.0
-"""Seconds."""
+LONGEST_WAIT: Final = 3600.0
+UNTOLD: Final = 3.0
+"""Seconds; the last one where a 429 names none."""
 _FORM: Final = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
@@ -27,6 +31,17 @@ class NotConnected(NetworkError):
 
 class Interrupted(NetworkError):
     """The connection broke after it was made: Telegram may have done what was asked."""
+
+
+class ToldToWait(TelegramError):
+    """429: not now. `seconds` as Telegram says, or a few where it does not.
+
+    PTB's own `RetryAfter` warns of its own future with every instance.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__("told to wait")
+        self.seconds = seconds
 
 
 class Wire(BaseRequest):
@@ -62,7 +77,7 @@ class Wire(BaseRequest):
         connect_timeout: Any = BaseRequest.DEFAULT_NONE,
         pool_timeout: Any = BaseRequest.DEFAULT_NONE,  # noqa: ARG002 - whoever waits for a connection waits to connect
     ) -> tuple[int, bytes]:
-        """Status and body. Raises `NotConnected`, `TimedOut`, `Interrupted`."""
+        """Status and body. Raises `ToldToWait`, `NotConnected`, `TimedOut`, `Interrupted`."""
         if self._session is None:
             await self.initialize()
         assert self._session is not None
@@ -78,7 +93,10 @@ class Wire(BaseRequest):
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(sock_connect=connecting, connect=connecting + READ, sock_read=reading),
             ) as response:
-                return response.status, await response.read()
+                answer = await response.read()
+                if response.status == HTTPStatus.TOO_MANY_REQUESTS:
+                    raise ToldToWait(_retry_after(answer))
+                return response.status, answer
         # `from None`: the original names the address, and with it the token.
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise NotConnected(type(error).__name__) from None
@@ -100,6 +118,13 @@ def _body(data: RequestData | None) -> tuple[Any, dict[str, str] | None]:
     for name, (filename, content, media_type) in data.multipart_data.items():
         form.add_field(name, content, filename=filename, content_type=media_type)
     return form, None
+
+
+def _retry_after(answer: bytes) -> float:
+    try:
+        return max(0.0, min(float(json.loads(answer)["parameters"]["retry_after"]), LONGEST_WAIT))
+    except (ValueError, TypeError, LookupError):
+        return UNTOLD
 
 
 def _seconds(given: Any, otherwise: float) -> float:

@@ -27,7 +27,6 @@ from telegram.error import (
     Forbidden,
     InvalidToken,
     NetworkError,
-    RetryAfter,
     TelegramError,
     TimedOut,
 )
@@ -35,7 +34,7 @@ from telegram.error import (
 from bot.app import Service
 from bot.channels.telegram import writing
 from bot.channels.telegram.pacing import Pace
-from bot.channels.telegram.request import Interrupted, NotConnected
+from bot.channels.telegram.request import Interrupted, NotConnected, ToldToWait
 from bot.storage.bubbles import LEASE, MAYBE, Bubble, Bubbles, unreachable
 from bot.storage.database import DatabaseError
 from handlers.draft import Draft
@@ -56,12 +55,6 @@ _REFUSED_TOKEN: Final = 30.0
 _LAST_WORDS: Final = 2.0
 """Seconds in which what is being sent may still be sent."""
 _GONE: Final = ("chat not found", "user is deactivated", "peer_id_invalid", "bot can't initiate")
-
-
-def seconds_of(error: RetryAfter) -> float:
-    """`retry_after`, which is an int or, by PTB's setting, a timedelta."""
-    told: Any = error.retry_after
-    return float(told.total_seconds() if isinstance(told, timedelta) else told)
 
 
 class Sender:
@@ -171,8 +164,8 @@ class Sender:
                 bubble = queue[0]
                 try:
                     await self._send(bubble, plain=plain)
-                except RetryAfter as error:
-                    self.pace.wait_for(chat, seconds_of(error))
+                except ToldToWait as error:
+                    self.pace.wait_for(chat, error.seconds)
                 except NotConnected as error:
                     log.warning("telegram is out of reach", extra={"error": str(error)})
                     self.pace.out_of_reach()

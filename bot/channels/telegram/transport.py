@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
 
 from telegram import Bot, BotCommand
-from telegram.error import InvalidToken, RetryAfter, TelegramError
+from telegram.error import InvalidToken, TelegramError
 
 from bot.app import Service
 from bot.channels.telegram.courtesy import Courtesy
@@ -18,8 +18,8 @@ from bot.channels.telegram.pacing import Pace
 from bot.channels.telegram.polling import Polling
 from bot.channels.telegram.reading import LISTED, WANTED
 from bot.channels.telegram.receiving import Receiver
-from bot.channels.telegram.request import Wire
-from bot.channels.telegram.sending import Sender, seconds_of
+from bot.channels.telegram.request import ToldToWait, Wire
+from bot.channels.telegram.sending import Sender
 from bot.settings import Settings
 from handlers.texts import Texts
 
@@ -134,7 +134,7 @@ class Telegram:
                     await self.bot.delete_webhook()
                 await set_commands(self.bot, self.service.texts, self.service.locale)
             except TelegramError as error:
-                pause = seconds_of(error) if isinstance(error, RetryAfter) else min(_WORST, pause * 2)
+                pause = error.seconds if isinstance(error, ToldToWait) else min(_WORST, pause * 2)
                 word = "certtalk telegram check" if isinstance(error, InvalidToken) else type(error).__name__
                 log.warning("telegram is not ready", extra={"error": word, "again_in": pause})
                 await asyncio.sleep(pause)

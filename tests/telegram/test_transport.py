@@ -1,0 +1,189 @@
+"""Through a Bot API server that refuses what Telegram refuses: in, out, and what comes between."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from bot.channels.telegram.transport import Telegram
+from tests.talking import House, house  # noqa: F401
+from tests.telegram.channel import PATIENCE, api, running, settings, telegram, until  # noqa: F401
+from tests.telegram.person import Person
+from tests.telegram.server import TOKEN, BotApi
+
+
+@pytest.fixture
+async def person(api: BotApi, telegram: Telegram) -> AsyncIterator[Person]:  # noqa: F811
+    """김데모's client; no call may have been refused for its form."""
+    yield api.person()
+    refused = [one for one in api.log if one.outcome == "400"]
+    assert [(one.method, one.given) for one in refused] == []
+
+
+async def last(person: Person, word: str) -> str:
+    """The newest bubble, once it holds `word`."""
+    await until(lambda: any(word in one.get("text", "") for one in person.heard()[-2:]), word)
+    return str(person.heard()[-1].get("text", ""))
+
+
+async def test_a_journey_begins_and_an_old_button_is_told(person: Person, api: BotApi) -> None:  # noqa: F811
+    person.says("/start")
+    await last(person, "무엇을 도와드릴까요")
+    person.taps("인증서 발급")
+    await last(person, "준비되셨나요")
+    tap = person.taps("준비됐어요")
+    await last(person, "어떤 인증서가 필요하세요")
+    await until(lambda: tap.answers)
+    question = next(one for one in person.heard() if "준비되셨나요" in one["text"])
+    await until(lambda: "» 준비됐어요" in person.chat.messages[question["message_id"]]["text"])
+    again = person.taps_data("prepare=ready", question["message_id"])
+    await last(person, "어떤 인증서가 필요하세요")
+    await until(lambda: again.answers)
+    assert "이미 지난 단계" in again.answers[0]["text"]
+    assert all("link_preview_options" in one.given for one in api.called("sendMessage"))
+
+
+async def test_the_same_update_is_answered_once(person: Person, api: BotApi, telegram: Telegram) -> None:  # noqa: F811
+    user = person.user.shown()
+    update = {
+        "update_id": 77,
+        "message": {
+            "message_id": 1, "date": 1, "chat": {"id": person.user.id, "type": "private"}, "from": user, "text": "안녕",
+        },
+    }  # fmt: skip
+    person.user.started = True
+    await asyncio.gather(*(telegram.receiver.take(update) for _ in range(16)))
+    telegram.receiver._committed.clear()  # as after a restart
+    for _ in range(4):
+        await telegram.receiver.take(update)
+    await telegram.sender.idle()
+    assert len(person.heard()) == 1
+
+
+async def test_what_is_no_text_is_answered_kindly(person: Person) -> None:
+    person.sends_sticker()
+    await last(person, "글로 적어 주시거나")
+    person.sends_contact()
+    await last(person, "고마워요")
+    person.sends_contact(own=False)
+    await last(person, "다른 분의 연락처")
+
+
+async def test_a_key_is_deleted_unread_and_a_password_too(person: Person, api: BotApi) -> None:  # noqa: F811
+    key = person.sends_document("signPri.key", b"0\x82")
+    await last(person, "개인키가 든 파일")
+    said = person.says("비밀번호: Hunter2!x")
+    await last(person, "그 메시지를 지웠어요")
+    assert not {key["message_id"], said["message_id"]} & person.chat.messages.keys()
+    assert api.called("getFile") == []
+
+
+async def test_a_certificate_is_read_and_its_holder_masked(person: Person, house: House) -> None:  # noqa: F811
+    der = house.service.registration.authority.current.certificate.public_bytes(Encoding.DER)
+    person.sends_document("signCert.der", der)
+    shown = await last(person, "발급기관은")
+    assert "CertTalk" in shown
+    person.sends_document("signCert.der", b"not one")
+    await last(person, "찾지 못했어요")
+
+
+async def test_whoever_blocked_us_is_out_of_reach_until_they_write(
+    person: Person, house: House, telegram: Telegram  # noqa: F811
+) -> None:  # fmt: skip
+    person.says("안녕")
+    await until(person.heard)
+    person.blocks()
+
+    async def unreachable() -> bool:
+        rows = await house.rows("SELECT unreachable_at FROM addresses WHERE channel = 'telegram'")
+        return rows[0]["unreachable_at"] is not None
+
+    async with asyncio.timeout(PATIENCE):
+        while not await unreachable():  # noqa: ASYNC110 - it is the database that changes
+            await asyncio.sleep(0.01)
+    person.says("다시 왔어요")
+    await until(lambda: len(person.heard()) >= 2)
+    assert not await unreachable()
+
+
+async def test_nothing_is_called_while_told_to_wait_and_nothing_is_lost(
+    house: House, api: BotApi, telegram: Telegram  # noqa: F811
+) -> None:  # fmt: skip
+    person = api.person()
+    api.faults.add("wait", "sendMessage", seconds=1, times=1)
+    person.says("안녕")
+    await until(person.heard)
+    sends = api.called("sendMessage")
+    assert [one.outcome for one in sends] == ["429", "200"]
+    assert sends[1].at - sends[0].at >= 1.0
+
+
+async def test_a_lost_answer_is_not_sent_twice(house: House, api: BotApi, telegram: Telegram) -> None:  # noqa: F811
+    person = api.person()
+    api.faults.add("reset_after", "sendMessage", times=1)
+    person.says("안녕")
+    await until(person.heard)
+    await telegram.sender.idle()
+    assert len(person.heard()) == 1
+    rows = await house.rows("SELECT state, last_error FROM outbox WHERE kind = 'bubble'")
+    assert rows == [{"state": "sent", "last_error": "maybe delivered"}]
+
+
+async def test_a_fault_of_the_server_is_tried_again(house: House, api: BotApi, telegram: Telegram) -> None:  # noqa: F811
+    person = api.person()
+    api.faults.add("error", "sendMessage", times=1)
+    person.says("안녕")
+    await until(person.heard)
+    assert [one.outcome for one in api.called("sendMessage")][-1] == "200"
+    assert len(person.heard()) == 1
+
+
+async def test_what_was_not_sent_goes_out_after_a_restart(
+    house: House, api: BotApi, monkeypatch: pytest.MonkeyPatch  # noqa: F811
+) -> None:  # fmt: skip
+    person = api.person()
+    api.faults.add("wait", "sendMessage", seconds=600, times=1)
+    async with running(house, monkeypatch):
+        person.says("안녕")
+        await until(lambda: api.called("sendMessage"))
+    assert person.heard() == []
+    api.faults._waiting.clear()
+    await house.restart()
+    async with running(house, monkeypatch):
+        await until(person.heard)
+    assert len(person.heard()) == 1
+
+
+async def test_the_pace_of_one_chat_is_kept(house: House, api: BotApi, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    person = api.person()
+    async with running(house, monkeypatch, burst=3):
+        for _ in range(5):
+            person.says("안녕")
+        await until(lambda: len(person.heard()) == 5)
+    assert api.most_in(2.9, a_chat=True) <= 3
+
+
+async def test_a_group_is_left_with_a_word(house: House, api: BotApi, telegram: Telegram) -> None:  # noqa: F811
+    person = api.person()
+    group = api.world.group("가족", person.user)
+    person.says("인증서", group)
+    await until(lambda: api.called("leaveChat"))
+    assert "1:1" in str(api.called("sendMessage")[0].given["text"])
+
+
+async def test_commands_are_set_in_every_language(api: BotApi, telegram: Telegram) -> None:  # noqa: F811
+    assert {locale for _, locale in api.world.commands} == {"", "ko", "en"}
+
+
+async def test_the_token_is_in_no_log_and_in_no_repr(
+    house: House, api: BotApi, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch  # noqa: F811
+) -> None:  # fmt: skip
+    caplog.set_level("DEBUG")
+    async with running(house, monkeypatch) as telegram:  # noqa: F811
+        api.faults.add("reset", times=3)
+        api.person().says("안녕")
+        await asyncio.sleep(0.2)
+        assert TOKEN not in repr(telegram.bot)
+    ours = [record for record in caplog.records if record.name.startswith("bot.")]
+    assert TOKEN not in "".join(f"{record.getMessage()} {record.__dict__}" for record in ours)
