@@ -68,6 +68,10 @@ class Settings(BaseSettings):
     """Kind of the keys of the root and of the issuing CA; used when they are made."""
     ca_passphrase_file: Path | None = None
     """The file whose first line opens the CA's keys. Empty: the demo makes its own."""
+    profiles: Path | None = None
+    """Kinds of certificates in a file of the operator's, in the form of `ca/profiles.toml`. Empty: that one."""
+    blocked_keys: Path | None = None
+    """A file of SHA-256 digests (hex, one a line) of public keys that are never certified."""
     bank_code: Annotated[str, StringConstraints(pattern=r"^\d{4}$")] = "0999"
     bank_ou: PlainName = "DEMO"
     """The bank's organisational unit in the certificates it hands out."""
@@ -187,10 +191,19 @@ class Settings(BaseSettings):
             if not info.data.get("demo", True):
                 raise PydanticCustomError("passphrase_needed", "only the demo makes its own")
             return None
-        file = file.expanduser()
-        if not file.is_file():
-            raise PydanticCustomError("no_such_file", "no such file")
-        return file
+        return _a_file(file)
+
+    @field_validator("profiles", "blocked_keys")
+    @classmethod
+    def _a_file_to_read(cls, file: Path | None) -> Path | None:
+        return None if file is None else _a_file(file)
+
+
+def _a_file(file: Path) -> Path:
+    file = file.expanduser()
+    if not file.is_file():
+        raise PydanticCustomError("no_such_file", "no such file")
+    return file
 
 
 @dataclass(frozen=True, slots=True)

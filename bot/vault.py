@@ -14,20 +14,20 @@ import secrets
 import shutil
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from bot.profiles import blocked_keys, load_profiles
 from bot.sealing import load_or_make_key, sync_folder
 from bot.settings import Settings
 from ca import ceremony, crl, keys
 from ca.authority import CertificateAuthority
 from ca.errors import KeyFileError
 from ca.issuer import Issuer, OcspSigner
-from ca.profiles import Places, Profile, parse
+from ca.profiles import Places, Profile
 from ca.signing import PrivateKey, SoftwareKey
 
 ISSUING: Final = "issuing-1"
@@ -56,11 +56,7 @@ class Vault:
 
     def profiles(self) -> Mapping[str, Profile]:
         """Raises `ca.errors.ProfileError` that names the field and the remedy."""
-        s = self.settings
-        return parse(
-            (files("ca") / "profiles.toml").read_text("utf-8"),
-            base_url=s.public_url, organization=s.ca_name, bank_unit=s.bank_ou, bank_code=s.bank_code,
-        )  # fmt: skip
+        return load_profiles(self.settings)
 
     async def open(self, now: datetime) -> CertificateAuthority:
         """The authority with its keys loaded, made first if there is none. Raises `ca.errors.CaError`."""
@@ -80,7 +76,8 @@ class Vault:
         )
         if signer.certificate.not_valid_after_utc - now < OCSP_LEFT:
             signer = await asyncio.to_thread(self._next_ocsp, issuing, key, passphrase, now)
-        return CertificateAuthority(Issuer(ISSUING, issuing, root, SoftwareKey(key), signer), self.profiles())
+        issuer = Issuer(ISSUING, issuing, root, SoftwareKey(key), signer)
+        return CertificateAuthority(issuer, self.profiles(), blocked=blocked_keys(self.settings))
 
     def _ceremony(self, now: datetime) -> None:
         """Root, issuing CA and OCSP signer, from one set of settings."""
