@@ -4,12 +4,14 @@ The writer is a set of pure functions that return encoded bytes, so a structure 
 million CRL entries are one `b"".join`. Everything the library can build is still built by the library.
 """
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import cache
 from typing import NamedTuple
 
 BOOLEAN, INTEGER, BIT_STRING, OCTET_STRING, NULL, OID = 0x01, 0x02, 0x03, 0x04, 0x05, 0x06
+UTC_TIME, GENERALIZED_TIME = 0x17, 0x18
 UTF8_STRING, PRINTABLE_STRING, BMP_STRING, SEQUENCE, SET = 0x0C, 0x13, 0x1E, 0x30, 0x31
 
 
@@ -90,7 +92,7 @@ def bmp_string(value: str) -> bytes:
 
 
 def generalized_time(at: datetime) -> bytes:
-    return tlv(0x18, _digits(at))
+    return tlv(GENERALIZED_TIME, _digits(at))
 
 
 def _digits(at: datetime) -> bytes:
@@ -101,7 +103,7 @@ def _digits(at: datetime) -> bytes:
 def time(at: datetime) -> bytes:
     """Time ::= UTCTime to 2049, GeneralizedTime from 2050. RFC 5280 §4.1.2.5"""
     text = _digits(at)
-    return tlv(0x17, text[2:]) if text < b"2050" else tlv(0x18, text)
+    return tlv(UTC_TIME, text[2:]) if text < b"2050" else tlv(GENERALIZED_TIME, text)
 
 
 @cache
@@ -134,6 +136,18 @@ class Element(NamedTuple):
 
     def integer(self) -> int:
         return int.from_bytes(self.expect(INTEGER).content, "big", signed=True)
+
+
+def read_time(element: Element) -> datetime:
+    """The instant of a UTCTime or GeneralizedTime in the one form of RFC 5280 §4.1.2.5: to the second, in Z."""
+    if element.tag not in (UTC_TIME, GENERALIZED_TIME):
+        raise DerError(f"no time: tag {element.tag:#04x}")
+    digits = bytes(element.content).decode("ascii", "replace")
+    if element.tag == UTC_TIME:
+        digits = ("20" if digits < "50" else "19") + digits  # §4.1.2.5.1
+    if not re.fullmatch(r"[0-9]{14}Z", digits):
+        raise DerError("a time not to the second in Z")
+    return datetime.strptime(f"{digits}+0000", "%Y%m%d%H%M%SZ%z")
 
 
 def require_strict(data: bytes, *, depth: int = 16) -> None:

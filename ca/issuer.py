@@ -11,8 +11,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from ca import der, keys, signing
-from ca.errors import LintFailed, ProfileError, RequestConflict
+from ca import keys, lint_status, signing
+from ca.errors import ProfileError, RequestConflict
 from ca.intention import Intention
 from ca.signing import PublicKey, Signer
 
@@ -40,7 +40,8 @@ class OcspSigner:
             raise ProfileError("the OCSP signer's key does not belong to its certificate")
 
     def sign(self, data: bytes) -> bytes:
-        """The signature alone, over DER ResponseData, verified."""
+        """The signature alone, over DER ResponseData, verified. Raises `LintFailed` before anything is signed."""
+        lint_status.check_answer(data, key_hash=self.key_hash, signer_ends=self.certificate.not_valid_after_utc)
         return signing.sign(self.key, data)
 
     @cached_property
@@ -77,10 +78,15 @@ class Issuer:
         return signing.signed(intention.spend(), self.key)
 
     def sign(self, tbs: bytes) -> bytes:
-        """DER `SEQUENCE { tbs, algorithm, signature }` of a TBSCertList. Refuses a certificate: see `issue`."""
+        """DER `SEQUENCE { tbs, algorithm, signature }` of a TBSCertList. Refuses a certificate (see `issue`) and
+        whatever breaks a rule: `LintFailed`."""
         # RFC 5280 §4.1, §5.1: a TBSCertificate (v3) begins with [0], a TBSCertList with an INTEGER.
-        if der.read(tbs).expect(der.SEQUENCE).children()[0].tag != der.INTEGER:
-            raise LintFailed(["§5.1: not a TBSCertList; certificates are signed out of an intention only"])
+        lint_status.check_list(
+            tbs,
+            subject=self.subject_der,
+            algorithm=signing.algorithm(self.public_key),
+            key_identifier=self.key_identifier,
+        )
         return signing.signed(tbs, self.key)
 
     @cached_property

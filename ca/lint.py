@@ -4,12 +4,16 @@ It shares no code with the builder beyond the profile's values, and it is strict
 of the profile, no more. The slow judges (pkilint and others) run in the tests and over samples, not here.
 """
 
+import hashlib
+import re
 from collections.abc import Iterable
+from functools import cache
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtensionOID
 
-from ca import der, names, signing, vid, weakness
+from ca import der, keys, names, signing, vid, weakness
 from ca.errors import LintFailed, RequestRefused
 from ca.issuer import Issuer
 from ca.profiles import MAX_DAYS, Profile
@@ -56,6 +60,12 @@ def _fields(tbs: bytes) -> list[der.Element]:
     return [one for one in der.read(tbs).expect(der.SEQUENCE).children() if one.tag != 0xA0]
 
 
+def _extension_values(tagged: der.Element) -> dict[x509.ObjectIdentifier, bytes]:
+    """The content of extnValue by OID, of the `[3]` at the end of a TBSCertificate."""
+    extensions = [one.children() for one in der.read(tagged.content).children()]
+    return {x509.ObjectIdentifier(der.read_oid(kind)): value.content for kind, *_, value in extensions}
+
+
 def _findings(certificate: x509.Certificate, tbs: bytes, profile: Profile, issuer: Issuer) -> Iterable[str]:
     fields = _fields(tbs)
     if [one.tag for one in fields] != _TAGS:
@@ -66,7 +76,7 @@ def _findings(certificate: x509.Certificate, tbs: bytes, profile: Profile, issue
     yield from _envelope(certificate, serial, algorithm, issuer_name, issuer)
     yield from _validity(certificate, validity, profile, issuer)
     yield from _subject(subject, encoded, profile)
-    yield from _key(certificate, profile)
+    yield from _key(certificate, profile, fields[5])
     extensions = certificate.extensions
     found = {e.oid: e.critical for e in extensions}
     expected = _EXTENSIONS | {ExtensionOID.CERTIFICATE_POLICIES: profile.npki_policies}
@@ -74,10 +84,15 @@ def _findings(certificate: x509.Certificate, tbs: bytes, profile: Profile, issue
         changed = sorted({oid.dotted_string for oid, _ in found.items() ^ expected.items()})
         yield f"§4.2: extensions are not exactly the profile's: {', '.join(changed)}"
         return
-    yield from _identifiers_and_usage(certificate, issuer)
-    yield from _policies(extensions, profile)
-    yield from _identity(extensions, subject)
-    yield from _pointers(extensions, profile, issuer)
+    values = _extension_values(fields[-1])
+    crl = profile.places.crl(issuer.name)
+    for oid, (finding, octets) in _everybodys(profile, issuer.name, issuer.key_identifier, crl).items():
+        if values[oid] != octets:
+            yield finding
+    own = hashlib.sha1(fields[5].children()[1].content[1:], usedforsecurity=False).digest()
+    if values[ExtensionOID.SUBJECT_KEY_IDENTIFIER] != der.octet_string(own):
+        yield "§4.2.1.2: subjectKeyIdentifier is not the SHA-1 of the key"
+    yield from _identity(extensions, values[ExtensionOID.SUBJECT_ALTERNATIVE_NAME], subject)
 
 
 def _envelope(
@@ -118,69 +133,86 @@ def _subject(subject: names.Subject, encoded: der.Element, profile: Profile) -> 
         yield "§4.1.2.4: countryName is a PrintableString, the rest UTF8String"
     if any(len(value) > names.COMMON_NAME_CHARACTERS for value in values):
         yield "Appendix A.1: an attribute of more than 64 characters"
+    if not re.fullmatch(rf".+\([A-Z '.-]*\){placement.bank_code}04[0-9A-V]{{12}}", values[-1]):
+        yield "NPKI: the common name is not name, English name, bank code, 04 and a suffix"
     try:
         names.checked(values[-1])
     except RequestRefused as error:
         yield f"§4.1.2.6: common name: {error}"
 
 
-def _key(certificate: x509.Certificate, profile: Profile) -> Iterable[str]:
+def _key(certificate: x509.Certificate, profile: Profile, encoded: der.Element) -> Iterable[str]:
     try:
-        weakness.checked(certificate.public_key(), profile.keys)
+        key = weakness.checked(certificate.public_key(), profile.keys)
     except RequestRefused as error:
         yield f"§4.1.2.7: {error}"
-    except ValueError as error:
+    except (ValueError, UnsupportedAlgorithm) as error:
         yield f"§4.1.2.7: unreadable public key: {error}"
+    else:
+        if keys.spki(key) != encoded.raw:
+            yield "§4.1.2.7: the key is not written as RFC 3279 and RFC 8410 write it"
 
 
-def _identifiers_and_usage(certificate: x509.Certificate, issuer: Issuer) -> Iterable[str]:
-    extensions = certificate.extensions
-    authority = extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value
-    if authority.key_identifier != issuer.key_identifier:
-        yield "§4.2.1.1: authorityKeyIdentifier is not the issuer's subjectKeyIdentifier"
-    own = x509.SubjectKeyIdentifier.from_public_key(certificate.public_key())
-    if extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value != own:
-        yield "§4.2.1.2: subjectKeyIdentifier is not the SHA-1 of the key"
-    usage = extensions.get_extension_for_class(x509.KeyUsage).value
-    forbidden = usage.key_cert_sign or usage.crl_sign or usage.key_encipherment or usage.key_agreement
-    if forbidden or usage.data_encipherment or not (usage.digital_signature and usage.content_commitment):
-        yield "§4.2.1.3: keyUsage is not digitalSignature and nonRepudiation alone"
+@cache
+def _everybodys(
+    profile: Profile, issuer: str, key_identifier: bytes, crl: str
+) -> dict[x509.ObjectIdentifier, tuple[str, bytes]]:
+    """What has to stand in the extensions that say nothing of the holder, octet by octet as the library writes it."""
+    unset = dict.fromkeys(
+        ("key_encipherment", "data_encipherment", "key_agreement", "key_cert_sign", "crl_sign"), False
+    )
+    usage = x509.KeyUsage(
+        digital_signature=True, content_commitment=True, encipher_only=False, decipher_only=False, **unset
+    )
+    locations = (
+        (AuthorityInformationAccessOID.OCSP, profile.places.ocsp),
+        (AuthorityInformationAccessOID.CA_ISSUERS, profile.places.certificate(issuer)),
+    )
+    point = x509.DistributionPoint([x509.UniformResourceIdentifier(crl)], None, None, None)
+    access = [x509.AccessDescription(method, x509.UniformResourceIdentifier(url)) for method, url in locations]
+    wanted: dict[str, x509.ExtensionType] = {
+        "§4.2.1.1: authorityKeyIdentifier is not the issuer's subjectKeyIdentifier alone": (
+            x509.AuthorityKeyIdentifier(key_identifier, None, None)
+        ),
+        "§4.2.1.3: keyUsage is not digitalSignature and nonRepudiation alone": usage,
+        "§4.2.1.13: not the issuer's CRL alone": x509.CRLDistributionPoints([point]),
+        "§4.2.2.1: not the issuer's OCSP and certificate addresses": x509.AuthorityInformationAccess(access),
+    }
+    expected = {value.oid: (finding, value.public_bytes()) for finding, value in wanted.items()}
+    expected[ExtensionOID.CERTIFICATE_POLICIES] = (
+        "§4.2.1.4: not the profile's policy, notice and CPS alone",
+        _policies(profile),
+    )
+    return expected
 
 
-def _policies(extensions: x509.Extensions, profile: Profile) -> Iterable[str]:
-    policies = list(extensions.get_extension_for_class(x509.CertificatePolicies).value)
-    if [p.policy_identifier.dotted_string for p in policies] != [profile.policy]:
-        yield "§4.2.1.4: not the profile's policy"
-        return
-    qualifiers = policies[0].policy_qualifiers or []
-    texts = {q.explicit_text if isinstance(q, x509.UserNotice) else q for q in qualifiers}
-    if texts != {profile.notice, profile.places.cps}:
-        yield "§4.2.1.4: not the profile's notice and CPS"
+def _policies(profile: Profile) -> bytes:
+    qualifiers: list[str | x509.UserNotice] = [x509.UserNotice(None, profile.notice), profile.places.cps]
+    only = x509.PolicyInformation(x509.ObjectIdentifier(profile.policy), qualifiers)
+    written = x509.CertificatePolicies([only]).public_bytes()
+    if not profile.npki_policies:
+        return written
+    # The library writes no BMPString: the notice, innermost of four, is put in by hand.
+    policies = der.read(written).children()[0].children()
+    notice, cps = policies[1].children()
+    kind, _ = notice.children()
+    bmp = der.sequence(kind.raw, der.sequence(der.bmp_string(profile.notice)))
+    return der.sequence(der.sequence(policies[0].raw, der.sequence(bmp, cps.raw)))
 
 
-def _identity(extensions: x509.Extensions, subject: names.Subject) -> Iterable[str]:
-    alternatives = list(extensions.get_extension_for_class(x509.SubjectAlternativeName).value)
-    match alternatives:
+def _identity(extensions: x509.Extensions, encoded: bytes, subject: names.Subject) -> Iterable[str]:
+    alternatives = extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    match list(alternatives):
         case [x509.OtherName() as other] if other.type_id.dotted_string == vid.IDENTIFY_DATA:
             identity = vid.read_identify_data(other.value)
             common = subject.attributes[-1][1] if subject.attributes else ""
             if identity.vid is None or len(identity.vid) != 32:
                 yield "NPKI: no VID of 32 octets"
+            elif vid.identify_data(identity.real_name, identity.vid) != other.value:
+                yield "NPKI: more than a real name and a VID"
             if not common.startswith(f"{identity.real_name}("):
                 yield "NPKI: the real name is not the one of the common name"
+            if alternatives.public_bytes() != encoded:
+                yield "§4.2.1.6: subjectAltName is not written as it is read"
         case _:
             yield "§4.2.1.6: subjectAltName is not the identity alone"
-
-
-def _pointers(extensions: x509.Extensions, profile: Profile, issuer: Issuer) -> Iterable[str]:
-    points = extensions.get_extension_for_class(x509.CRLDistributionPoints).value
-    urls = [n.value for p in points for n in p.full_name or ()]
-    if urls != [profile.places.crl(issuer.name)] or any(p.reasons or p.crl_issuer for p in points):
-        yield "§4.2.1.13: not the issuer's CRL alone"
-    access = extensions.get_extension_for_class(x509.AuthorityInformationAccess).value
-    expected = [
-        (AuthorityInformationAccessOID.OCSP, profile.places.ocsp),
-        (AuthorityInformationAccessOID.CA_ISSUERS, profile.places.certificate(issuer.name)),
-    ]
-    if [(d.access_method, d.access_location.value) for d in access] != expected:
-        yield "§4.2.2.1: not the issuer's OCSP and certificate addresses"
