@@ -1,3 +1,3 @@
 """Fixtures for all tests live in modules of their own; this file only names them."""
 
-pytest_plugins = ["tests.engines", "tests.talking", "tests.outside"]
+pytest_plugins = ["tests.engines", "tests.talking", "tests.outside", "tests.telegram.inside"]
