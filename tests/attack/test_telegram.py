@@ -128,7 +128,8 @@ async def test_mutated_updates(inside: Inside, bot_api: BotApi) -> None:
 
 
 WRAPPED: list[Callable[[str], str]] = [
-    lambda s: s, lambda s: f" {s} ", lambda s: s * 20, lambda s: f"인증서 {s}", lambda s: f"{s}\n{s}", lambda s: s[::-1],
+    lambda s: s, lambda s: f" {s} ", lambda s: s * 20, lambda s: f"인증서 {s}", lambda s: f"{s}\n{s}",
+    lambda s: s[::-1],
     lambda s: f"/start {s}", lambda s: f"<b>{s}</b>", lambda s: f"*{s}_`[", lambda s: f"{s}\u202e발급",
 ]  # fmt: skip
 NASTY = [

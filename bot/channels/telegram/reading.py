@@ -75,11 +75,17 @@ class Heard:
         return str(self.chat)
 
 
+_MALFORMED: Final = (
+    TypeError, ValueError, LookupError, AttributeError, ArithmeticError, OSError, RecursionError,
+)  # fmt: skip
+"""What comes of fields that are missing or of another kind: PTB looks at none of them."""
+
+
 def parse(data: Mapping[str, Any]) -> Update:
     """An update's JSON. Raises `Unreadable`."""
     try:
         return Update.de_json(dict(data), None)
-    except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, OSError, RecursionError) as error:
+    except _MALFORMED as error:
         raise Unreadable(type(error).__name__) from None
 
 
@@ -88,6 +94,15 @@ def read(update: Update, opening: Callable[[str], str | None]) -> Heard | None:
 
     `opening(payload)` is the button behind a deep link, for those that may be opened so. Raises `Unreadable`.
     """
+    try:
+        return _read(update, opening)
+    except Unreadable:
+        raise
+    except _MALFORMED as error:
+        raise Unreadable(type(error).__name__) from None
+
+
+def _read(update: Update, opening: Callable[[str], str | None]) -> Heard | None:
     number = _number(update.update_id)
     if update.callback_query is not None:
         return _tapped(number, update.callback_query)
