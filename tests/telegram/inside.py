@@ -12,9 +12,9 @@ import aiohttp
 import httpx2
 import pytest
 import pytest_asyncio
+
 from bot.channels.telegram import pacing, transport
 from bot.channels.telegram.transport import Telegram
-
 from bot.web.application import Application
 from tests.outside import Outside, Start
 from tests.telegram.control import controlled
