@@ -134,7 +134,7 @@ def test_every_label_is_answered_or_does_something(texts: Texts, label: str) -> 
 
 @both
 def test_answers_fit_a_bubble_and_labels_a_button(texts: Texts) -> None:
-    longest_answer, longest_label = (350, 14) if texts.locale == "ko" else (600, 18)
+    longest_answer, longest_label = (350, 14) if texts.locale == "ko" else (500, 18)
     for label in LABELS:
         if f"faq.{label}.answer" in texts:
             assert len(texts(f"faq.{label}.answer")) <= longest_answer, label
@@ -143,10 +143,13 @@ def test_answers_fit_a_bubble_and_labels_a_button(texts: Texts) -> None:
 
 def test_links_lead_to_answers() -> None:
     links = faq.load_links()
+    wishes = {f"means:{label}" for label in LABELS if label.startswith("int_")}
     assert {slug for slug in LABELS if f"faq.{slug}.answer" in KO} == set(links)
     for slug, one in links.items():
         assert set(one.related) <= LABELS - {slug}, slug
-        assert one.next is None or one.next in {"cmd:person", "start:enroll"}, slug
+        assert one.next is not None or not slug.startswith("faq_"), slug
+        assert one.next in {None, "cmd:person", "start:enroll", *wishes - {f"means:{slug}"}}, slug
+        assert (one.next or "")[len("means:") :] not in one.related, slug
 
 
 @both
