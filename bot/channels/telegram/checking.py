@@ -1,7 +1,8 @@
 """`certtalk telegram check`: is what Telegram knows of us what the settings say? With `--yes` it is made so.
 
 Only what can be put right from here is touched: the webhook, the commands and the menu button. Findings are the
-doctor's own kind, each with a sentence and, where something is wrong, the remedy.
+doctor's own kind, each with a sentence and, where something is wrong, the remedy. Telegram is not asked for messages:
+that would end the question a running service has open.
 """
 
 from collections.abc import AsyncIterator, Mapping
@@ -9,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from telegram import Bot, MenuButtonCommands, User, WebhookInfo
-from telegram.error import Conflict, InvalidToken, TelegramError
+from telegram.error import InvalidToken, TelegramError
 
 from bot.channels.telegram.transport import bot_for, commands, set_commands, set_webhook, webhook_url
 from bot.doctor import Finding
@@ -58,8 +59,6 @@ async def _look(bot: Bot, settings: Settings, texts: Mapping[str, Texts], now: d
     failed = info.last_error_date
     if failed is not None and now - failed.astimezone(UTC) < LATELY:
         yield Finding("telegram_way", "warning", "failed", {"reason": info.last_error_message or "", "at": failed})
-    if settings.telegram_mode == "polling" and not info.url:
-        yield await _alone(bot)
     yield await _commands(bot, settings, texts)
     https = settings.public_url.startswith("https://")
     yield Finding(
@@ -79,15 +78,6 @@ def _way(settings: Settings, info: WebhookInfo) -> Finding:
     if info.url != wanted:
         return Finding("telegram_way", "fault", "elsewhere" if info.url else "no_webhook", {"url": info.url or wanted})
     return Finding("telegram_way", "ok", "webhook", {"url": wanted})
-
-
-async def _alone(bot: Bot) -> Finding:
-    """Whether somebody else polls. One question without an offset confirms nothing, and takes nothing away."""
-    try:
-        await bot.get_updates(limit=1, timeout=0)
-    except Conflict:
-        return Finding("telegram_way", "ok", "served")
-    return Finding("telegram_way", "warning", "unserved")
 
 
 async def _commands(bot: Bot, settings: Settings, texts: Mapping[str, Texts]) -> Finding:
