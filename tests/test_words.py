@@ -175,7 +175,7 @@ NOT_FOR_SAYING = (r"faq\..*\.(source|checked)", r"bank\..*", r"format\..*", r"\w
 def unused_keys(keys: Iterable[str], sources: Iterable[str], sections: Iterable[str] = ()) -> set[str]:
     """Keys no Python source names: in full, by an f-string, or as the end of a flow's key (`FLOW.STEP.ask`).
 
-    `sections` are prefixes that go to a page as a whole (`texts.section`, `cps.html`).
+    `sections` are prefixes that go to a page as a whole (`texts.section`, `policy.html`).
     """
     patterns = {pattern for source in sources for node in ast.walk(ast.parse(source)) if (pattern := _pattern(node))}
     named = re.compile("|".join([*patterns, *(rf"{re.escape(s)}\..*" for s in sections), *NOT_FOR_SAYING]))
@@ -208,7 +208,7 @@ def test_no_sentence_is_written_that_nobody_says() -> None:
         file.read_text("utf-8") for ring in ("bot", "handlers", "ca") for file in (REPOSITORY / ring).rglob("*.py")
     ]
     sources.append((REPOSITORY / "start.py").read_text("utf-8"))
-    assert unused_keys(KO, sources, ["page", "chat", "desk", "cps"]) == set()
+    assert unused_keys(KO, sources, ["page", "chat", "desk", "policy"]) == set()
 
 
 def test_the_data_of_the_locales_is_all_toml() -> None:

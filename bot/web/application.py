@@ -17,6 +17,7 @@ from bot.web.desk import DemoDesk
 from bot.web.guard import BodyTooLarge, Guarded, host_of, too_large
 from bot.web.pages import SecurePages
 from bot.web.pki import PkiDesk
+from bot.web.policy import PolicyPage
 from bot.web.room import Room
 from bot.web.telegram import TelegramRoom
 from handlers.bank import BankUnavailable
@@ -35,6 +36,7 @@ class Application:
         routes: list[BaseRoute] = [
             *self.chat.routes,
             *SecurePages(room).routes,
+            *PolicyPage(room).routes,
             *PkiDesk(room).routes,
             *(DemoDesk(room).routes if service.settings.demo else []),
             *self._webhook(telegram),

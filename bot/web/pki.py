@@ -1,4 +1,4 @@
-"""What relying parties fetch: CA certificates, CRLs, OCSP answers, the practice statement. Raw ASGI where it is hot."""
+"""What relying parties fetch: CA certificates, CRLs, OCSP answers. Raw ASGI where it is hot."""
 
 import base64
 import binascii
@@ -22,7 +22,6 @@ class PkiDesk:
         self.routes = [
             Route("/pki/ocsp", self.ocsp_post, methods=["POST"]),
             Route("/pki/ocsp/{request:path}", self.ocsp_get),
-            Route("/pki/cps", self.cps),
             Route("/pki/{name}.crl", self.crl),
             Route("/pki/{name}.cer", self.certificate),
         ]
@@ -79,23 +78,6 @@ class PkiDesk:
         if name not in authority.issuers:
             return Response(status_code=404)
         return _file(authority.issuers[name].der, "application/pkix-cert")
-
-    async def cps(self, request: Request) -> Response:
-        locale = await self.room.locale_of(request)
-        texts = self.room.texts(locale)
-        authority = self.service.registration.authority
-        cas = [
-            {"name": one.subject.rfc4514_string(), "file": f"/pki/{name}.cer", "crl": f"/pki/{name}.crl",
-             "sha256": sha256(der).hexdigest(), "until": one.not_valid_after_utc}
-            for name, one, der in (
-                ("root", authority.current.root, authority.current.root_der),
-                *((i.name, i.certificate, i.der) for i in authority.issuers.values()),
-            )
-        ]  # fmt: skip
-        html = self.room.templates.get_template("cps.html").render(
-            texts=texts, locale=locale, cas=cas, profiles=authority.profiles.values()
-        )
-        return Response(html, media_type="text/html")
 
 
 def _file(content: bytes, media_type: str) -> Response:

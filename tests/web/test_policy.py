@@ -1,0 +1,72 @@
+"""The practice statement: complete, in both languages, and true of the configuration it was made from."""
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from bot.web.policy import OUTLINE, facts, statement
+from handlers.texts import LOCALES, load_texts
+from tests.outside import Outside
+
+TEXTS = load_texts()
+
+
+def rendered(known: dict[str, Any], locale: str = "en") -> str:
+    return repr(statement(TEXTS[locale], known))
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+async def test_the_page_has_every_section_in_both_languages(outside: Outside, locale: str) -> None:
+    page = (await outside.browser().http.get(f"/pki/cps?lang={locale}")).text
+    numbers = re.findall(r'<h[23] id="s([0-9.]+)">', page)
+    assert [n for n in numbers if "." not in n] == [str(n) for n in range(1, 10)], "RFC 3647 §6"
+    assert len(numbers) == 9 + sum(map(len, OUTLINE.values()))
+    assert f'<html lang="{locale}">' in page
+    assert all(target in page for target in re.findall(r'href="#(\w+)"', page))
+    assert "{{" not in page
+
+
+async def test_it_is_where_the_certificates_say(outside: Outside) -> None:
+    for profile in outside.service.registration.authority.profiles.values():
+        assert profile.places.cps.endswith("/pki/cps")
+        assert profile.policy in (await outside.browser().http.get("/pki/cps")).text
+
+
+async def test_figures_are_the_configurations(outside: Outside) -> None:
+    known = facts(outside.service)
+    settings = outside.service.settings
+    text = rendered(known)
+    for said in (f"({settings.code_seconds} seconds)", f"After {settings.tries} wrong", "365 days", "keyCompromise"):
+        assert said in text
+    assert known["issuing_key"] in text
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+async def test_every_fact_is_said_and_changes_the_text(outside: Outside, locale: str) -> None:
+    known = facts(outside.service)
+    before = rendered(known, locale)
+    for name, value in known.items():
+        other = value + 1 if isinstance(value, int) else f"{value} or so"
+        assert rendered(known | {name: other}, locale) != before, name
+
+
+async def test_another_profile_is_another_text_and_edition(outside: Outside) -> None:
+    authority = outside.service.registration.authority
+
+    async def page() -> str:
+        return (await outside.browser().http.get("/pki/cps?lang=en")).text
+
+    before, kept = await page(), authority.profiles
+    try:
+        longer = {name: replace(one, days=730, keys=("p-256",)) for name, one in kept.items()}
+        authority.profiles = longer
+        after = await page()
+    finally:
+        authority.profiles = kept
+    assert "730 days at most" in after
+    assert "customers P-256;" in after
+    editions = [re.search("configuration: ([0-9a-f]{12})", one) for one in (before, after)]
+    assert len({one[1] for one in editions if one}) == 2
+    assert await page() == before
