@@ -32,7 +32,10 @@ from bot.storage.effects import EffectWriter
 from bot.storage.identity import IdentityRecords
 from bot.storage.pages import Documents, Links
 from bot.vault import Vault
+from bot.vault.condition import conditions
+from bot.vault.passphrases import Ask
 from ca.ports import Record
+from ca.recorded import Recorded
 from ca.registration import RegistrationAuthority
 from handlers.bank import BankRegister
 from handlers.conversation import Conversation
@@ -136,7 +139,7 @@ class Service:
         self.runner.wake("deliver")
 
     async def health(self) -> dict[str, object]:
-        """Whether database, signer and jobs are well. Never raises."""
+        """Whether database, OCSP signers and jobs are well; what ends soon is a warning. Never raises."""
         checks: dict[str, bool] = {}
         try:
             await self.database.read(lambda tx: tx.one("SELECT 1 AS one"), deadline=2.0)
@@ -144,32 +147,33 @@ class Service:
         except Exception:
             log.exception("health: the database does not answer")
             checks["database"] = False
-        signer = self.registration.authority.current.ocsp
-        checks["signer"] = signer is not None and signer.certificate.not_valid_after_utc > self.clock()
+        now, authority = self.clock(), self.registration.authority
+        in_force = [one for one in authority.issuers.values() if one.certificate.not_valid_after_utc > now]
+        signers = [issuer.ocsp for issuer in (*in_force, authority.current)]
+        checks["signer"] = all(one is not None and one.certificate.not_valid_after_utc > now for one in signers)
         jobs = self.runner.report()
         checks["jobs"] = all(jobs.values())
-        return {"ok": all(checks.values()), "checks": checks, "jobs": jobs}
+        soon = [one.word for one in await asyncio.to_thread(conditions, self.vault, now)]
+        return {"ok": all(checks.values()), "checks": checks, "jobs": jobs, "warnings": soon}
 
 
 @contextlib.asynccontextmanager
 async def running(
-    settings: Settings, clock: Callable[[], datetime] = utc_now, *, jobs: bool = True, pages_at: str = ""
-) -> AsyncIterator[Service]:
+    settings: Settings, clock: Callable[[], datetime] = utc_now, *, jobs: bool = True, pages_at: str = "",
+    keys: bool = True, ask: Ask | None = None,
+) -> AsyncIterator[Service]:  # fmt: skip
     """A service from its settings; reconciled before anything is served, its outbox kept when it stops.
 
     `pages_at` is where this process serves its pages when that is not the public address (the console's own port);
-    certificates carry the public address all the same.
+    certificates carry the public address all the same. Without `keys` it only looks: the CA's keys stay where they
+    are, nothing is signed, and what is unfinished stays so. `ask` reaches a person for a passphrase.
     """
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     database = await open_database(settings.database_url.get_secret_value())
     try:
-        service = await _build(settings, clock, database, pages_at or settings.public_url)
-        reconciled = await service.registration.reconcile(clock())
-        if reconciled.finished or reconciled.failed:
-            log.warning(
-                "unfinished certificates settled",
-                extra={"finished": len(reconciled.finished), "failed": len(reconciled.failed)},
-            )
+        service = await _build(settings, clock, database, pages_at or settings.public_url, keys=keys, ask=ask)
+        if keys:
+            await _reconcile(service)
         if jobs:
             service.runner.start()
         try:
@@ -180,16 +184,30 @@ async def running(
         await database.close()
 
 
-async def _build(settings: Settings, clock: Callable[[], datetime], database: Database, pages_at: str) -> Service:
+async def _reconcile(service: Service) -> None:
+    reconciled = await service.registration.reconcile(service.clock())
+    if reconciled.finished or reconciled.failed:
+        log.warning(
+            "unfinished certificates settled",
+            extra={"finished": len(reconciled.finished), "failed": len(reconciled.failed)},
+        )
+
+
+async def _build(
+    settings: Settings, clock: Callable[[], datetime], database: Database, pages_at: str, *, keys: bool, ask: Ask | None
+) -> Service:
     texts = load_texts()
     used = await database.read(_is_used)
     key_file = settings.data / "service.key"
     if used and not key_file.exists():
         raise KeyFileRefused("lost", key_file, "this database was written with it: restore it from the backup")
     sealer = Sealer(load_or_make_key(key_file))
-    audit = AuditTrail(sealer.mac("audit", "key"))
-    vault = Vault(settings, may_make=not used)
-    authority = await vault.open(clock())
+    recorded = Recorded()
+    audit = AuditTrail(sealer.mac("audit", "key"), recorded)
+    if last := await database.read(audit.last):
+        recorded.note(last)
+    vault = Vault(settings, may_make=not used, ask=ask, recorded=recorded)
+    authority = await vault.open(clock()) if keys else vault.look()
 
     def announce(tx: Tx, record: Record, at: datetime) -> None:
         put_notice(tx, sealer, ISSUED, f"{record.plan.serial:040x}", at)
@@ -236,7 +254,8 @@ async def _build(settings: Settings, clock: Callable[[], datetime], database: Da
     listing = Listing(registration, certificates, clock)
 
     async def renew_responder() -> None:
-        registration.authority = await vault.open(clock())
+        if vault.is_due(registration.authority, clock()):
+            registration.authority = await vault.open(clock())
 
     runner = Runner(
         [
@@ -245,7 +264,7 @@ async def _build(settings: Settings, clock: Callable[[], datetime], database: Da
             Job("crl", listing.work, 20.0),
             Job("resume", cleaning.take_on, 10.0),
             Job("clean", cleaning.work, 600.0),
-            Job("responder", renew_responder, 86_400.0),
+            Job("responder", renew_responder, 60.0),
         ],
         clock,
     )
@@ -270,6 +289,17 @@ def _is_used(tx: Tx) -> bool:
     """Whether anything was written under this folder's keys: what somebody said is sealed, too."""
     tables = ("audit", "conversations")
     return any(tx.one(f"SELECT 1 AS one FROM {table} LIMIT 1") for table in tables)  # noqa: S608 - names of our own
+
+
+async def is_used(settings: Settings) -> bool:
+    """Whether this data folder's database has been written to; nothing is made by asking."""
+    if not (settings.data / "service.key").is_file():
+        return False
+    database = await open_database(settings.database_url.get_secret_value())
+    try:
+        return await database.read(_is_used)
+    finally:
+        await database.close()
 
 
 def demo_customer(who: str) -> CustomerId:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bot import logs
+from bot.ca_verbs import add_verbs, asking
 from bot.settings import Settings, SettingsError, load_settings, unknown_settings
 from handlers.texts import KOREA, Texts, load_texts
 
@@ -65,6 +66,8 @@ def build_parser() -> argparse.ArgumentParser:
     check = add("check", _check_telegram, "does Telegram know what the settings say", telegram)
     check.add_argument("--yes", action="store_true", help="put webhook, commands and menu button right")
 
+    add_verbs(verbs, add)
+
     add("doctor", _doctor, "check settings, folder, database, keys and clock")
     add("understand", None, "read one utterance a line, print what it means (JSON)")
     return parser
@@ -110,6 +113,7 @@ def _run(verb: Verb, arguments: argparse.Namespace, settings: Settings) -> int:
     from bot.sealing import SealingError
     from bot.serving import PortTaken
     from bot.storage.database import DatabaseError
+    from bot.vault import VaultRefused
     from ca.errors import CaError
 
     texts = _texts(settings)
@@ -123,6 +127,8 @@ def _run(verb: Verb, arguments: argparse.Namespace, settings: Settings) -> int:
     except BrokenPipeError:  # `certtalk … | head` has seen enough; nothing is left to flush at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except VaultRefused as refused:
+        print(texts(f"ca.error.{refused.word}", **refused.params), file=sys.stderr)
     except (DatabaseError, CaError, SealingError, OSError) as error:
         log.debug("could not start", exc_info=error)
         print(texts("cli.startup_failed", reason=error), file=sys.stderr)
@@ -148,7 +154,7 @@ def _texts(settings: Settings) -> Texts:
 async def _serve(arguments: argparse.Namespace, settings: Settings) -> int:
     from bot.serving import serve
 
-    await serve(settings, open_browser=arguments.open)
+    await serve(settings, open_browser=arguments.open, ask=asking(settings))
     return 0
 
 
@@ -180,7 +186,7 @@ async def _remind(arguments: argparse.Namespace, settings: Settings) -> int:
         if not (arguments.yes or arguments.dry_run or settings.demo):
             print(texts("cli.say_yes", what=texts("cli.remind_what", day=now)), file=sys.stderr)
             return 2
-    async with running(settings, jobs=False) as service:
+    async with running(settings, jobs=False, keys=False) as service:
         due = await (service.reminding.preview(now) if arguments.dry_run else service.reminding.remind(now))
         for one in due:
             left = (one.not_after.astimezone(KOREA).date() - now.astimezone(KOREA).date()).days
@@ -194,7 +200,7 @@ async def _remind(arguments: argparse.Namespace, settings: Settings) -> int:
 async def _export(arguments: argparse.Namespace, settings: Settings) -> int:
     from bot.app import running
 
-    async with running(settings, jobs=False) as service:
+    async with running(settings, jobs=False, keys=False) as service:
         async for one in service.certificates.export():
             print(json.dumps(one.as_json(), ensure_ascii=False))
     return 0
@@ -210,7 +216,7 @@ async def _unlock(arguments: argparse.Namespace, settings: Settings) -> int:
         what = texts("cli.unlock_what", number=arguments.number)
         print(texts("cli.say_yes", what=what), file=sys.stderr)
         return 2
-    async with running(settings, jobs=False) as service:
+    async with running(settings, jobs=False, keys=False) as service:
 
         def act(tx: Tx) -> int:
             cleared = unlock(tx, arguments.number)
@@ -226,7 +232,7 @@ async def _verify_audit(arguments: argparse.Namespace, settings: Settings) -> in
     from bot.app import running
 
     texts = _texts(settings)
-    async with running(settings, jobs=False) as service:
+    async with running(settings, jobs=False, keys=False) as service:
         verdict = await service.audit.verify(service.database)
     if verdict.broken is None:
         print(texts("cli.audit_ok", rows=verdict.rows))

@@ -15,13 +15,16 @@ from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
+from bot.sealing import SealingError
 from bot.settings import ENV_FILE, Settings, is_loopback, unknown_settings
 from bot.storage.database import DatabaseError, SchemaTooNew, Tx, open_database
 from bot.storage.instants import instant
 from bot.storage.upgrade import schema_version, shipped_upgrades
-from bot.vault import Vault
-from ca.errors import KeyFileError
-from ca.keys import open_sealed
+from bot.vault import Vault, VaultRefused
+from bot.vault.condition import conditions
+from bot.vault.keyring import open_file
+from bot.vault.passphrases import passphrase_file
+from ca.errors import CaError
 from handlers.texts import Texts
 
 RELEASED: Final = datetime(2026, 11, 1, tzinfo=UTC)
@@ -41,14 +44,18 @@ class Finding:
     params: Mapping[str, Any] = field(default_factory=dict)
 
     def text(self, texts: Texts) -> str:
-        return texts(f"operator.doctor.{self.check}.{self.word}", **self.params)
+        # Why the vault refused is said in the vault's own words.
+        key = self.word if self.word.startswith("ca.error.") else f"operator.doctor.{self.check}.{self.word}"
+        return texts(key, **self.params)
 
 
 async def examine(settings: Settings, env_file: Path = ENV_FILE, now: datetime | None = None) -> list[Finding]:
     """Look at everything; nothing raises, a fault is a finding."""
     now = now or datetime.now(UTC)
     database, last_record = await _database(settings)
-    local = await asyncio.to_thread(lambda: [*_configuration(settings, env_file), *_disk(settings), *_keys(settings)])
+    local = await asyncio.to_thread(
+        lambda: [*_configuration(settings, env_file), *_disk(settings), *_keys(settings, now)]
+    )
     return [*local, database, _clock(now, last_record)]
 
 
@@ -133,31 +140,48 @@ def _disk(settings: Settings) -> Iterator[Finding]:
         yield Finding("space", *(("ok", "ok") if free >= ENOUGH_MB else ("warning", "low")), {"free": free})
 
 
-def _keys(settings: Settings) -> Iterator[Finding]:
-    vault = Vault(settings)
-    keys = sorted(vault.folder.glob("*.key"))
-    file = settings.ca_passphrase_file
+def _keys(settings: Settings, now: datetime) -> Iterator[Finding]:
+    vault, file = Vault(settings), passphrase_file(settings)
+    # The demo's passphrase is made where it is missing: not by looking.
+    known = file is not None or (settings.demo and (settings.data / "ca.passphrase").is_file())
+    passphrase, refused = b"", ""
     try:
-        # The demo's passphrase is made where it is missing: not by looking.
-        passphrase = vault.passphrase() if file or (settings.data / "ca.passphrase").is_file() else b""
-    except (KeyFileError, OSError, UnicodeDecodeError):
-        passphrase = b""
+        passphrase = vault.passphrase() if known else b""
+    except (CaError, SealingError, OSError) as error:
+        refused = error.word if isinstance(error, VaultRefused) else "empty"
     if file is None:
-        yield Finding("passphrase", "ok", "demo")
+        yield Finding("passphrase", *(("ok", "demo") if settings.demo else ("warning", "asked")))
     elif not passphrase:
-        yield Finding("passphrase", "fault", "empty")
+        word = "ca.error.readable" if refused == "readable" else "empty"
+        yield Finding("passphrase", "fault", word, {"path": file})
     elif file.resolve().is_relative_to(settings.data.resolve()):
         yield Finding("passphrase", "warning", "beside")
     else:
         yield _private(file, "passphrase")
+    yield _opened(vault, passphrase, asked=file is None and not settings.demo)
+    found = conditions(vault, now)
+    yield from (Finding("authority", one.state, one.word, one.params) for one in found)
+    if not found:
+        yield Finding("authority", "ok", "ok" if vault.files.exists() else "new" if settings.demo else "init")
 
-    for key in keys:
-        try:
-            open_sealed(key.read_bytes(), passphrase)
-        except (KeyFileError, OSError):
-            yield Finding("ca_keys", "fault", "failed", {"file": key})
-            return
-    yield Finding("ca_keys", "ok", "ok", {"count": len(keys)}) if keys else Finding("ca_keys", "ok", "new")
+
+def _opened(vault: Vault, passphrase: bytes, *, asked: bool) -> Finding:
+    """Whether every key opens: the files with the passphrase, and what the token should have."""
+    files = sorted(vault.folder.glob("*.key"))
+    if asked and files:
+        return Finding("ca_keys", "ok", "asked", {"count": len(files)})
+    try:
+        for file in files:
+            open_file(file, passphrase)
+        if vault.settings.ca_token and vault.files.exists():
+            return Finding("ca_keys", "ok", "in_token", {"count": vault.in_token(), "files": len(files)})
+    except VaultRefused as error:
+        if error.word == "wrong_passphrase":
+            return Finding("ca_keys", "fault", "failed", {"file": error.params["path"]})
+        return Finding("ca_keys", "fault", f"ca.error.{error.word}", error.params)
+    except OSError as error:
+        return Finding("ca_keys", "fault", "failed", {"file": error.filename})
+    return Finding("ca_keys", "ok", "ok", {"count": len(files)}) if files else Finding("ca_keys", "ok", "new")
 
 
 async def _database(settings: Settings) -> tuple[Finding, datetime | None]:

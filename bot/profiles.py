@@ -1,6 +1,6 @@
 """What an operator decides about issuing, read from files: kinds of certificates, and keys never to be certified.
 
-Both are read when the authority is opened and, with it, once a day; a mistake stops the start and is named.
+Both are read when the authority is opened and again when they change; a mistake stops the start and is named.
 """
 
 import re

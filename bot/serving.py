@@ -4,6 +4,7 @@ SIGTERM finishes the turns under way, ends the open streams and keeps the outbox
 """
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
@@ -17,6 +18,7 @@ import uvicorn
 from bot.app import running
 from bot.channels.telegram.transport import beside
 from bot.settings import Settings
+from bot.vault.passphrases import Ask
 from bot.web.application import Application
 from handlers.texts import load_texts
 
@@ -68,11 +70,17 @@ def server_for(application: Application) -> Server:
     return Server(config, application)
 
 
-async def serve(settings: Settings, *, open_browser: bool = False) -> None:
-    """Serve until SIGTERM or Ctrl+C. Raises `PortTaken` before anything is started."""
+async def serve(settings: Settings, *, open_browser: bool = False, ask: Ask | None = None) -> None:
+    """Serve until SIGTERM or Ctrl+C. Raises `PortTaken` before anything is started.
+
+    `ask` reaches a person at the terminal for a passphrase that no file holds.
+    """
     listener = bound_socket(settings.host, settings.port)
     texts = load_texts()[settings.default_locale]
-    async with running(settings) as service, beside(service) as telegram:
+    async with contextlib.AsyncExitStack() as stack:
+        stack.callback(listener.close)
+        service = await stack.enter_async_context(running(settings, ask=ask))
+        telegram = await stack.enter_async_context(beside(service))
         application = Application(service, telegram)
         server = server_for(application)
         task = asyncio.create_task(server.serve(sockets=[listener]))

@@ -67,7 +67,13 @@ class Settings(BaseSettings):
     ca_key: Literal["rsa-2048", "rsa-3072", "p-256"] = "rsa-3072"
     """Kind of the keys of the root and of the issuing CA; used when they are made."""
     ca_passphrase_file: Path | None = None
-    """The file whose first line opens the CA's keys. Empty: the demo makes its own."""
+    """The file whose first line opens the CA's keys. Empty: systemd's credential, the demo's own, or a prompt."""
+    ca_token: Path | None = None
+    """A PKCS#11 library: the keys of issuing CAs and OCSP signers are made and used inside its token."""
+    ca_token_label: str = "certtalk"  # noqa: S105 - a name, no secret
+    """Which token, if the library knows several."""
+    ca_token_pin_file: Path | None = None
+    """The file whose first line is the token's PIN."""
     profiles: Path | None = None
     """Kinds of certificates in a file of the operator's, in the form of `ca/profiles.toml`. Empty: that one."""
     blocked_keys: Path | None = None
@@ -184,26 +190,15 @@ class Settings(BaseSettings):
             raise PydanticCustomError("webhook_https", "Telegram calls https only")
         return secret
 
-    @field_validator("ca_passphrase_file")
+    @field_validator("ca_passphrase_file", "ca_token", "ca_token_pin_file", "profiles", "blocked_keys")
     @classmethod
-    def _a_passphrase_to_open_keys(cls, file: Path | None, info: ValidationInfo) -> Path | None:
+    def _a_file(cls, file: Path | None) -> Path | None:
         if file is None:
-            if not info.data.get("demo", True):
-                raise PydanticCustomError("passphrase_needed", "only the demo makes its own")
             return None
-        return _a_file(file)
-
-    @field_validator("profiles", "blocked_keys")
-    @classmethod
-    def _a_file_to_read(cls, file: Path | None) -> Path | None:
-        return None if file is None else _a_file(file)
-
-
-def _a_file(file: Path) -> Path:
-    file = file.expanduser()
-    if not file.is_file():
-        raise PydanticCustomError("no_such_file", "no such file")
-    return file
+        file = file.expanduser()
+        if not file.is_file():
+            raise PydanticCustomError("no_such_file", "no such file")
+        return file
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,11 +16,12 @@ from typing import Final
 from cryptography import x509
 
 from ca import certificate, crl, csr, keys, lint, names, ocsp, randomness, vid
-from ca.errors import LintFailed, ProfileError
+from ca.errors import ClockSetBack, LintFailed, ProfileError
 from ca.intention import Intention
 from ca.issuer import Issuer
 from ca.ports import Plan, Record, RevokedEntry, Serial, SubscriberId
 from ca.profiles import Profile
+from ca.recorded import Recorded
 
 LINTED: Final = 256
 """Plans remembered as linted; most are signed within milliseconds, the oldest of the others is forgotten."""
@@ -55,12 +56,14 @@ class CertificateAuthority:
         *,
         former: Sequence[Issuer] = (),
         blocked: Container[bytes] = frozenset(),
+        recorded: Recorded | None = None,
     ) -> None:
         """`blocked` holds SHA-256 digests of the SubjectPublicKeyInfo of keys that are never certified."""
         self.current = current
         self.issuers: Mapping[str, Issuer] = {issuer.name: issuer for issuer in (*former, current)}
         self.profiles = profiles
         self.blocked = blocked
+        self.recorded = recorded or Recorded()
         self._linted: OrderedDict[Serial, Plan] = OrderedDict()
 
     def profile(self, name: str) -> Profile:
@@ -76,9 +79,9 @@ class CertificateAuthority:
     def prepare(self, wanted: Enrollment, now: datetime, serial: Serial | None = None) -> Plan:
         """What would be signed for `wanted`, linted; nothing is signed with a real key.
 
-        Raises `RequestRefused` (name, key, request), `ProfileError` or `LintFailed`.
+        Raises `RequestRefused` (name, key, request), `ProfileError`, `LintFailed` or `ClockSetBack`.
         """
-        profile, issuer = self.profile(wanted.profile), self.current
+        profile, issuer, now = self.profile(wanted.profile), self.current, self.recorded.after(now)
         serial = randomness.serial() if serial is None else serial
         key = csr.public_key(wanted.csr, profile.keys, self.blocked)
         common = names.common_name(wanted.name, wanted.english_name, profile.placement.bank_code, serial)
@@ -145,7 +148,11 @@ class CertificateAuthority:
     def sign_crl(
         self, issuer: str, entries: Iterable[RevokedEntry], number: int, now: datetime, lifetime: timedelta
     ) -> bytes:
-        """A full DER CRL of `issuer`, valid for `lifetime` from `now`. `number` comes from the store."""
+        """A full DER CRL of `issuer`, valid for `lifetime` from `now`. `number` comes from the store.
+
+        Raises `ClockSetBack`: a list older than the one before it would hide what was revoked since.
+        """
+        now = self.recorded.after(now)
         return crl.sign(
             self.issuer(issuer),
             map(crl.entry, entries),
@@ -160,6 +167,10 @@ class CertificateAuthority:
         if isinstance(question, ocsp.Refusal):
             return question.response()
         issuer = next((i for i in self.issuers.values() if ocsp.is_about(question, i)), None)
+        try:
+            now = self.recorded.after(now)
+        except ClockSetBack:
+            return ocsp.Refusal.INTERNAL_ERROR.response()
         if issuer is None or issuer.ocsp is None:
             return ocsp.Refusal.UNAUTHORIZED.response()  # RFC 5019 §2.2.3: not ours to answer
         return ocsp.answer(question, await lookup(question.serial), issuer, issuer.ocsp, now)

@@ -25,6 +25,7 @@ from ca.signing import PublicKey, Signer
 
 OCSP_KEY: Final = "p-256"
 ROOT_YEARS, ISSUING_YEARS = 20, 10
+"""Unless the operator orders otherwise (`ca/order.py`)."""
 OCSP_DAYS: Final = 30
 ANY_POLICY: Final = "2.5.29.32.0"
 
@@ -44,7 +45,7 @@ def name(common: str, *, organization: str, country: str = "KR") -> x509.Name:
     )
 
 
-def make_root(key: Signer, subject: x509.Name, now: datetime) -> x509.Certificate:
+def make_root(key: Signer, subject: x509.Name, now: datetime, *, years: int = ROOT_YEARS) -> x509.Certificate:
     """A self-signed root. It may have one level of CAs below it."""
     ski = x509.SubjectKeyIdentifier.from_public_key(key.public_key)
     extensions: list[tuple[x509.ExtensionType, bool]] = [
@@ -52,7 +53,7 @@ def make_root(key: Signer, subject: x509.Name, now: datetime) -> x509.Certificat
         (x509.BasicConstraints(ca=True, path_length=1), True),
         (key_usage(key_cert_sign=True, crl_sign=True), True),
     ]
-    return _signed(subject, key, subject, key.public_key, now, _years(now, ROOT_YEARS), extensions)
+    return _signed(subject, key, subject, key.public_key, now, _years(now, years), extensions)
 
 
 def make_issuing(
@@ -62,9 +63,11 @@ def make_issuing(
     subject: x509.Name,
     now: datetime,
     places: Places,
+    *,
+    years: int = ISSUING_YEARS,
 ) -> x509.Certificate:
     """An issuing CA below `root`: no CAs below it, any policy with a pointer to the CPS."""
-    last = min(_years(now, ISSUING_YEARS), root.not_valid_after_utc)
+    last = min(_years(now, years), root.not_valid_after_utc)
     policy = x509.PolicyInformation(x509.ObjectIdentifier(ANY_POLICY), [places.cps])
     extensions: list[tuple[x509.ExtensionType, bool]] = [
         (authority_key_identifier(root), False),

@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
 import bot.app
-import bot.vault
+import ca.keys
 from bot.app import Service, running
 from bot.settings import Settings, load_settings
 from bot.web.application import Application
@@ -263,7 +263,7 @@ class Stream:
 def quick() -> Any:
     """Keys are opened and questions are read once; both are the same every time."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bot.vault.keys, "open_sealed", cache(bot.vault.keys.open_sealed))
+        patch.setattr(ca.keys, "open_sealed", cache(ca.keys.open_sealed))
         patch.setattr(bot.app, "Understanding", cache(bot.app.Understanding))
         yield
 

@@ -116,10 +116,10 @@ class Walker(threading.Thread):
 NURSERY = """
 import asyncio, os, sys
 from functools import cache
-import bot.app, bot.serving, bot.vault, bot.web.application
+import bot.app, bot.serving, bot.vault, bot.web.application, ca.keys
 from bot.cli import main
 from bot.settings import load_settings
-bot.vault.keys.open_sealed = cache(bot.vault.keys.open_sealed)
+ca.keys.open_sealed = cache(ca.keys.open_sealed)
 bot.app.Understanding = cache(bot.app.Understanding)
 bot.app.Understanding()
 asyncio.run(bot.vault.Vault(load_settings(None, data=sys.argv[1])).open(bot.app.utc_now()))

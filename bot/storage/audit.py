@@ -14,7 +14,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from bot.storage.database import Database, Row, Tx
-from bot.storage.instants import text_of
+from bot.storage.instants import instant, text_of
+from ca.recorded import Recorded
 
 PAGE: Final = 2000
 _DETAIL: Final = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
@@ -45,12 +46,12 @@ class Verdict:
 
 
 class AuditTrail:
-    """`key` is 32 octets or more, and lives apart from the database."""
+    """`key` is 32 octets or more, and lives apart from the database. `recorded` is told the time of every row."""
 
-    def __init__(self, key: bytes) -> None:
+    def __init__(self, key: bytes, recorded: Recorded | None = None) -> None:
         if len(key) < 32:
             raise ValueError("the audit key needs 32 octets")
-        self._key = key
+        self._key, self._recorded = key, recorded
 
     def append(
         self, tx: Tx, at: datetime, actor: str, act: str, subject: str, detail: Mapping[str, Any] | None = None
@@ -80,7 +81,14 @@ class AuditTrail:
             hash=row["hash"],
             seal=self._seal(Head(row["seq"], row["hash"])),
         )
+        if self._recorded is not None:
+            self._recorded.note(at)
         return int(row["seq"])
+
+    def last(self, tx: Tx) -> datetime | None:
+        """When the newest row was written."""
+        row = tx.one("SELECT at FROM audit ORDER BY seq DESC LIMIT 1")
+        return instant(row["at"]) if row else None
 
     def head(self, tx: Tx) -> Head:
         row = tx.one("SELECT seq, hash FROM audit_head WHERE id = 1")

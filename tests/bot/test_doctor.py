@@ -104,6 +104,7 @@ def test_keys_open_with_the_right_passphrase_only(data: Path, tmp_path: Path) ->
     settings = settings_for(data, ca_passphrase_file=file)
     (data / "ca").mkdir()
     (data / "ca/root.key").write_bytes(seal(generate("p-256"), b"right"))
+    (data / "ca/root.key").chmod(0o600)
     findings = found(settings)
     assert (findings["ca_keys"].word, findings["ca_keys"].params) == ("ok", {"count": 1})
     assert findings["passphrase"].word == "ok"
@@ -114,6 +115,7 @@ def test_keys_open_with_the_right_passphrase_only(data: Path, tmp_path: Path) ->
 def test_keys_whose_demo_passphrase_is_lost(data: Path) -> None:
     (data / "ca").mkdir()
     (data / "ca/root.key").write_bytes(seal(generate("p-256"), b"lost"))
+    (data / "ca/root.key").chmod(0o600)
     assert found(settings_for(data))["ca_keys"].state == "fault"
     assert [path.name for path in data.iterdir()] == ["ca"]
 
@@ -128,6 +130,7 @@ def test_the_passphrase_file(data: Path, tmp_path: Path, content: str, mode: int
 
 def test_a_passphrase_beside_the_keys(data: Path) -> None:
     (data / "passphrase").write_text("x\n")
+    (data / "passphrase").chmod(0o600)
     settings = settings_for(data, ca_passphrase_file=data / "passphrase")
     assert found(settings)["passphrase"].word == "beside"
 

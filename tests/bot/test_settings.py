@@ -117,11 +117,10 @@ def test_a_public_address_is_kept_as_an_origin(given: str, kept: str) -> None:
     assert load_settings(None, public_url=given, host="0.0.0.0").public_url == kept
 
 
-def test_outside_the_demo_bank_sms_and_passphrase_are_the_operators(tmp_path: Path) -> None:
+def test_outside_the_demo_bank_and_sms_are_the_operators(tmp_path: Path) -> None:
     assert refused(demo=False) == {
         "CERTTALK_BANK": "adapter_needed",
         "CERTTALK_SMS": "adapter_needed",
-        "CERTTALK_CA_PASSPHRASE_FILE": "passphrase_needed",
     }
     file = tmp_path / "passphrase"
     file.write_text("long and secret\n")

@@ -67,13 +67,14 @@ async def test_an_ocsp_signer_near_its_end_is_replaced(vault: Vault, left: timed
 async def test_another_passphrase_opens_nothing(vault: Vault, tmp_path: Path, content: str, words: str) -> None:
     file = tmp_path / "passphrase"
     file.write_text(content)
+    file.chmod(0o600)
     other = Vault(vault.settings.model_copy(update={"ca_passphrase_file": file}))
     with pytest.raises(KeyFileError, match=words):
         await other.open(NOW)
 
 
 async def test_without_the_roots_key_everything_goes_on(vault: Vault) -> None:
-    (vault.folder / "root.key").unlink()
+    vault.root_key_file().unlink()
     assert await vault.open(NOW)
 
 

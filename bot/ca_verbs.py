@@ -1,0 +1,237 @@
+"""`certtalk ca …`: the ceremony, and what an operator does with the authority afterwards.
+
+Every verb says what it would do, in full, before it does it, and wants `--yes` or a yes typed at the terminal.
+"""
+
+import argparse
+import asyncio
+import getpass
+import sys
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from bot.settings import Settings
+from bot.vault.passphrases import Ask
+from handlers.texts import Texts, load_texts
+
+Add = Callable[..., argparse.ArgumentParser]
+
+
+def add_verbs(verbs: Any, add: Add) -> None:
+    ca = verbs.add_parser("ca", help="the certification authority").add_subparsers(dest="what", required=True)
+    init = add("init", init_authority, "make the root, the issuing CA and the OCSP signer", ca)
+    init.add_argument("--file", type=Path, metavar="TOML", help="names, kinds of keys and years (docs/operations.md)")
+    init.add_argument("--root-folder", type=Path, help="where the root's sealed key goes (DATA/ca-root)")
+    _root_passphrase(init)
+
+    add("show", show, "what there is, until when, and where its keys are", ca)
+
+    rotate = add("rotate", rotate_part, "make the next issuing CA, OCSP signer or list of the root", ca)
+    rotate.add_argument("part", choices=("issuing", "ocsp", "root-crl"))
+    rotate.add_argument("--key", choices=("rsa-2048", "rsa-3072", "rsa-4096", "p-256"), help="kind of the new key")
+    rotate.add_argument("--years", type=int, default=10, help="how long the next issuing CA lives (10)")
+    _root_key(rotate)
+
+    export = add("export", export_authority, "certificates, chains, the root's list, fingerprints", ca)
+    export.add_argument("folder", type=Path, help="where to, made if it is missing")
+    export.add_argument("--with-root-key", action="store_true", help="the root's key too, under a new passphrase")
+    _root_key(export)
+    for one in (init, rotate):
+        one.add_argument("--yes", action="store_true", help="do it without asking")
+
+
+def _root_key(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--root-key", type=Path, metavar="FILE", help="the root's sealed key, back from the safe")
+    _root_passphrase(parser)
+
+
+def _root_passphrase(parser: argparse.ArgumentParser) -> None:
+    text = "its first line opens the root's key (else it is asked for; in the demo it is the demo's own)"
+    parser.add_argument("--root-passphrase-file", type=Path, metavar="FILE", help=text)
+
+
+def asking(settings: Settings) -> Ask | None:
+    """Asks whoever sits at the terminal for a secret, typed unseen; None where nobody does."""
+    texts = load_texts()[settings.default_locale]
+    return (lambda word: getpass.getpass(f"{texts(f'ca.ask.{word}')}: ")) if sys.stdin.isatty() else None
+
+
+class Desk:
+    """What every verb here needs: words, the vault, a person to ask."""
+
+    def __init__(self, arguments: argparse.Namespace, settings: Settings) -> None:
+        from bot.app import utc_now
+        from bot.vault import Vault
+
+        self.arguments, self.settings = arguments, settings
+        self.texts: Texts = load_texts()[settings.default_locale]
+        self.ask = asking(settings)
+        self.vault = Vault(settings, ask=self.ask)
+        self.now: datetime = utc_now()
+
+    def say(self, word: str, **params: Any) -> None:
+        print(self.texts(f"ca.{word}", **params))
+
+    def chosen(self, word: str) -> bytes:
+        """A new secret, typed twice."""
+        from bot.vault import VaultRefused
+
+        if self.ask is None:
+            raise VaultRefused("nobody_to_ask")
+        first = self.ask(word).strip()
+        if first != self.ask(f"{word}_again").strip():
+            raise VaultRefused("not_the_same")
+        if len(first) < 8:
+            raise VaultRefused("too_short")
+        return first.encode()
+
+    def agreed(self) -> bool:
+        """Whether the operator wants what was just said."""
+        if self.arguments.yes:
+            return True
+        if self.ask is None:
+            print(self.texts("ca.say_yes"), file=sys.stderr)
+            return False
+        if input(f"{self.texts('ca.ask.yes')} ").strip().lower() in ("yes", "y", "네", "예"):
+            return True
+        self.say("nothing_done")
+        return False
+
+    def root_secret(self, *, new: bool = False) -> bytes:
+        """What seals the root's key: its own passphrase, or the CA's where there is nobody to ask."""
+        from bot.vault.passphrases import first_line, typed
+
+        if file := self.arguments.root_passphrase_file:
+            return first_line(file).encode()
+        if self.settings.demo or self.ask is None:
+            return self.vault.passphrase()
+        return self.chosen("root_new") if new else typed(self.ask, "root")
+
+    def root(self) -> Any:
+        """The root's signer, out of the safe."""
+        return self.vault.open_root(self.arguments.root_key or self.vault.root_key_file(), self.root_secret())
+
+    async def note(self, act: str, subject: str, **detail: Any) -> None:
+        """Into the audit trail, by the operator."""
+        from bot.app import running
+
+        async with running(self.settings, jobs=False, keys=False) as service:
+            await service.database.run(
+                lambda tx: service.audit.append(tx, service.clock(), "operator", act, subject, detail)
+            )
+
+
+async def init_authority(arguments: argparse.Namespace, settings: Settings) -> int:
+    from bot.app import is_used
+    from bot.vault import Vault, VaultRefused
+    from bot.vault.passphrases import passphrase_file
+
+    desk = Desk(arguments, settings)
+    if desk.vault.files.exists():
+        raise VaultRefused("exists", path=desk.vault.folder)
+    if await is_used(settings):
+        raise VaultRefused("lost", path=desk.vault.folder)
+    if arguments.file and not arguments.file.is_file():
+        raise VaultRefused("no_file", path=arguments.file)
+    text = arguments.file.read_text("utf-8") if arguments.file else ""
+    wanted = desk.vault.order(text)
+    folder = arguments.root_folder or desk.vault.root_folder
+    place = desk.texts("ca.in_token" if settings.ca_token else "ca.in_folder", path=desk.vault.folder)
+    root, issuing = wanted.root, wanted.issuing
+    desk.say(
+        "init_plan", organization=wanted.organization, country=wanted.country, root=root.name, root_kind=root.key,
+        root_years=root.years, issuing=issuing.name, issuing_kind=issuing.key, issuing_years=issuing.years,
+        ocsp_kind=wanted.ocsp_key, place=place, root_folder=folder, url=settings.public_url,
+    )  # fmt: skip
+    if not desk.agreed():
+        return 2
+    if desk.ask and not settings.demo and not passphrase_file(settings):
+        desk.vault = Vault(settings, ask=desk.ask, secret=desk.chosen("new"))
+    secret = desk.root_secret(new=True)
+    file = await asyncio.to_thread(desk.vault.make, wanted, folder, secret, desk.now)
+    await desk.note("ca_made", "root", fingerprint=_fingerprint(desk.vault.files.root()))
+    desk.say("init_done", fingerprint=_fingerprint(desk.vault.files.root()), root_key=file)
+    return 0
+
+
+async def show(arguments: argparse.Namespace, settings: Settings) -> int:
+    from bot.vault import VaultRefused
+    from bot.vault.condition import conditions
+
+    desk = Desk(arguments, settings)
+    files = desk.vault.files
+    if not files.exists():
+        raise VaultRefused("no_authority", path=files.path)
+    names = ["root", *(n for issuing in files.issuing() for n in (issuing, f"ocsp-{issuing}"))]
+    for name in names:
+        one = files.certificate(name)
+        at = desk.vault.root_key_file() if name == "root" else files.key_file(name)
+        where = "file" if at.is_file() else "safe" if name == "root" else "token"
+        desk.say(
+            "certificate", name=name, subject=one.subject.rfc4514_string(), until=one.not_valid_after_utc,
+            fingerprint=_fingerprint(one), place=desk.texts(f"ca.key.{where}", path=at), kind=_kind(one),
+            current=name == files.issuing()[-1],
+        )  # fmt: skip
+    desk.say("root_crl", until=files.root_crl().next_update_utc)
+    for condition in conditions(desk.vault, desk.now):
+        print(desk.texts(f"operator.doctor.authority.{condition.word}", **condition.params))
+    return 0
+
+
+async def rotate_part(arguments: argparse.Namespace, settings: Settings) -> int:
+    from bot.vault import VaultRefused
+
+    desk = Desk(arguments, settings)
+    vault, files = desk.vault, desk.vault.files
+    if not files.exists():
+        raise VaultRefused("no_authority", path=files.path)
+    current = files.issuing()[-1]
+    kind = arguments.key or _kind(files.certificate(current))
+    plan = {"issuing": "rotate_issuing_plan", "ocsp": "rotate_ocsp_plan"}.get(arguments.part, "rotate_crl_plan")
+    desk.say(plan, name=files.next_issuing(), before=current, kind=kind, years=arguments.years)
+    if not desk.agreed():
+        return 2
+    subject = arguments.part
+    if arguments.part == "issuing":
+        root = desk.root()
+        subject = await asyncio.to_thread(vault.rotate_issuing, root, kind, arguments.years, desk.now)
+    elif arguments.part == "ocsp":
+        await asyncio.to_thread(vault.rotate_ocsp, desk.now)
+    else:
+        await asyncio.to_thread(vault.renew_root_crl, desk.root(), desk.now)
+    await desk.note("ca_rotated", subject)
+    desk.say("rotated", until=files.root_crl().next_update_utc)
+    return 0
+
+
+async def export_authority(arguments: argparse.Namespace, settings: Settings) -> int:
+    from bot.vault import VaultRefused
+    from bot.vault.exporting import export
+
+    desk = Desk(arguments, settings)
+    if not desk.vault.files.exists():
+        raise VaultRefused("no_authority", path=desk.vault.folder)
+    export(desk.vault.files, arguments.folder)
+    if arguments.with_root_key:
+        file = arguments.root_key or desk.vault.root_key_file()
+        secret = desk.root_secret()
+        desk.vault.reseal_root(file, secret, desk.chosen("root_new"), arguments.folder)
+        await desk.note("ca_root_key_exported", "root")
+    for name in ("root", *desk.vault.files.issuing()):
+        desk.say("fingerprint", name=name, fingerprint=_fingerprint(desk.vault.files.certificate(name)))
+    desk.say("exported", path=arguments.folder)
+    return 0
+
+
+def _fingerprint(certificate: Any) -> str:
+    from cryptography.hazmat.primitives.hashes import SHA256
+
+    return str(certificate.fingerprint(SHA256()).hex(":").upper())
+
+
+def _kind(certificate: Any) -> str:
+    from ca.keys import kind
+
+    return kind(certificate.public_key())

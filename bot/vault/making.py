@@ -1,0 +1,128 @@
+"""Ceremonies on disk: the first authority, the next issuing CA, the next OCSP signer, the root's next list.
+
+Each appears whole or not at all. The first is made aside and renamed, and of several starters at once one wins; a
+next one is there when its last file is. The root's key goes out before the authority that needs it comes in: a
+ceremony that dies leaves at worst a sealed key that belongs to nothing, under a name of its own.
+"""
+
+import secrets
+import shutil
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
+
+from bot.sealing import sync_folder
+from bot.vault.folder import FIRST, Folder, keep
+from bot.vault.keyring import Keyring
+from bot.vault.refusal import VaultRefused
+from ca import ceremony, crl, keys, order
+from ca.issuer import Issuer, OcspSigner, public_key, same_key
+from ca.order import Order
+from ca.profiles import Places
+from ca.signing import Signer, SoftwareKey
+
+ROOT_CRL: Final = timedelta(days=366)
+"""The root is offline, so its list holds for a year; `certtalk ca rotate` makes the next one."""
+
+
+def root_key_name(root: x509.Certificate) -> str:
+    """The file of a root's key: it carries the key's own mark, so that no root's key is written over another's."""
+    mark = x509.SubjectKeyIdentifier.from_public_key(public_key(root)).digest
+    return f"root-{mark.hex()[:8]}.key"
+
+
+def make_authority(
+    folder: Folder, wanted: Order, places: Places, keyring: Keyring, root_folder: Path, root_passphrase: bytes,
+    now: datetime,
+) -> Path:  # fmt: skip
+    """Root, issuing CA and OCSP signer in `folder`; the root's key, sealed, in a file of `root_folder`."""
+    folder.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = Folder(folder.path.with_name(f".ca.{secrets.token_hex(6)}"))
+    draft.path.mkdir(mode=0o700)
+    try:
+        root_key = keys.generate(wanted.root.key)
+        root_signer = SoftwareKey(root_key)
+        root = ceremony.make_root(root_signer, _name(wanted, wanted.root.name), now, years=wanted.root.years)
+        issuing_key = keyring.make(wanted.issuing.key, f"certtalk {FIRST}")
+        issuing = ceremony.make_issuing(
+            root, root_signer, issuing_key.signer.public_key, _name(wanted, wanted.issuing.name), now, places,
+            years=wanted.issuing.years,
+        )  # fmt: skip
+        make_ocsp(draft, FIRST, issuing, issuing_key.signer, keyring, wanted.ocsp_key, now)
+        draft.keep_pair(FIRST, issuing, issuing_key.sealed)
+        keep(draft.path / "root.pem", root.public_bytes(Encoding.PEM))
+        keep(draft.path / "root.crl", _root_crl(root, root_signer, 1, now))
+        root_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        root_file = root_folder / root_key_name(root)
+        keep(root_file, keys.seal(root_key, root_passphrase) + root.public_bytes(Encoding.PEM))
+        try:
+            draft.path.rename(folder.path)
+        except OSError:
+            root_file.unlink()
+            if not folder.exists():
+                raise
+            # Another process finished first: its CA is the CA.
+    finally:
+        if draft.exists():
+            shutil.rmtree(draft.path)
+    sync_folder(folder.path.parent)
+    return root_file
+
+
+def make_ocsp(
+    folder: Folder, issuer: str, issuing: x509.Certificate, signer: Signer, keyring: Keyring, kind: str, now: datetime
+) -> OcspSigner:
+    """The next OCSP signer of `issuer`."""
+    fresh = keyring.make(kind, f"certtalk ocsp-{issuer}")
+    certificate = ceremony.make_ocsp_signer(issuing, signer, fresh.signer.public_key, now)
+    folder.keep_pair(f"ocsp-{issuer}", certificate, fresh.sealed)
+    return OcspSigner(certificate, fresh.signer)
+
+
+def next_issuing(
+    folder: Folder, root_signer: Signer, kind: str, years: int, places: Places, keyring: Keyring, now: datetime
+) -> str:
+    """A new current issuing CA below the same root; those before it go on listing and answering. Its name."""
+    with folder.alone():
+        root, before, name = folder.root(), folder.certificate(folder.issuing()[-1]), folder.next_issuing()
+        _refuse_stranger(root, root_signer)
+        common = str(before.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value)
+        organization = str(before.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)[0].value)
+        country = str(before.subject.get_attributes_for_oid(NameOID.COUNTRY_NAME)[0].value)
+        number = int(name.removeprefix("issuing-"))
+        # Another subject for another key: a CRL is found by its issuer's name.
+        subject = ceremony.name(order.successor(common, number), organization=organization, country=country)
+        fresh = keyring.make(kind, f"certtalk {name}")
+        issuing = ceremony.make_issuing(root, root_signer, fresh.signer.public_key, subject, now, places, years=years)
+        kind_of_ocsp = keys.kind(folder.certificate(f"ocsp-{folder.issuing()[-1]}").public_key())
+        make_ocsp(folder, name, issuing, fresh.signer, keyring, kind_of_ocsp, now)
+        renew_root_crl(folder, root_signer, now)
+        folder.keep_pair(name, issuing, fresh.sealed)
+    return name
+
+
+def renew_root_crl(folder: Folder, root_signer: Signer, now: datetime) -> None:
+    """The root's next list: the next number, for a year from now."""
+    root, before = folder.root(), folder.root_crl()
+    _refuse_stranger(root, root_signer)
+    number = before.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number + 1
+    # RFC 5280 §5.2.3: a later number is a later list, so its date does not go back either.
+    keep(folder.path / "root.crl", _root_crl(root, root_signer, number, max(now, before.last_update_utc)))
+
+
+def _root_crl(root: x509.Certificate, signer: Signer, number: int, now: datetime) -> bytes:
+    now = now.replace(microsecond=0)
+    return crl.sign(Issuer("root", root, root, signer), (), number=number, this_update=now, next_update=now + ROOT_CRL)
+
+
+def _refuse_stranger(root: x509.Certificate, signer: Signer) -> None:
+    if not same_key(root, signer):
+        raise VaultRefused("another_root", name=root.subject.rfc4514_string())
+
+
+def _name(wanted: Order, common: str) -> x509.Name:
+    return ceremony.name(common, organization=wanted.organization, country=wanted.country)
