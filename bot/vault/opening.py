@@ -124,7 +124,7 @@ class Vault:
         )  # fmt: skip
 
     def is_due(self, authority: CertificateAuthority, now: datetime) -> bool:
-        """Whether to `open` again: something was rotated or rewritten beside this process, or an OCSP signer nears its end."""
+        """Whether to `open` again: files changed beside this process, or an OCSP signer nears its end."""
         ending = any(i.ocsp and _is_due(i.ocsp.certificate, i.certificate, now) for i in authority.issuers.values())
         return ending or self._changes() != self._seen
 
