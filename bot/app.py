@@ -20,6 +20,7 @@ from bot.jobs.cleaning import Cleaning
 from bot.jobs.delivering import Delivering
 from bot.jobs.listing import Listing
 from bot.jobs.runner import Job, Runner
+from bot.learning.keeping import OperatorsModel
 from bot.registry import Registry
 from bot.sealing import KeyFileRefused, Sealer, load_or_make_key
 from bot.settings import Settings
@@ -240,8 +241,11 @@ async def _build(
         Enroll(bank, identity, texts, rules, registry, links, settings.ca_name),
         Person(lambda: f"{secrets.randbelow(10**5):05d}-{secrets.token_hex(2).upper()}"),
     )
+    understanding = Understanding()
+    own_model = OperatorsModel(settings.data, understanding)
+    await own_model.refresh()
     reception = Reception(
-        {flow.name: flow for flow in flows}, texts, Understanding(), Knowledge(load_links()),
+        {flow.name: flow for flow in flows}, texts, understanding, Knowledge(load_links()),
         lambda: secrets.token_urlsafe(9),
     )  # fmt: skip
     pushed = frozenset({"telegram"} if settings.telegram_token.get_secret_value() else ())
@@ -263,6 +267,7 @@ async def _build(
             Job("remind", reminding.work, 60.0),
             Job("crl", listing.work, 20.0),
             Job("resume", cleaning.take_on, 10.0),
+            Job("learn", own_model.refresh, 5.0),
             Job("clean", cleaning.work, 600.0),
             Job("responder", renew_responder, 60.0),
         ],

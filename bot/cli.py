@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 Verb = Callable[[argparse.Namespace, Settings], Coroutine[Any, Any, int]]
 
 
-LOOKING = frozenset({"remind", "certificates", "customers", "audit"})
+LOOKING = frozenset({"remind", "certificates", "customers", "audit", "faq"})
 """Verbs over what is already there."""
 
 
@@ -68,6 +68,15 @@ def build_parser() -> argparse.ArgumentParser:
 
     add_verbs(verbs, add)
 
+    questions = verbs.add_parser("faq", help="what the bot understands").add_subparsers(dest="what", required=True)
+    review = add("review", _review, "label what customers asked in vain", questions)
+    how = review.add_mutually_exclusive_group()
+    how.add_argument("--json", action="store_true", help="print what is waiting, one JSON object a line")
+    how.add_argument("--file", type=Path, help='take over such lines, "label" filled in')
+    train = add("train", _train, "learn what was reviewed; refuses a model that became worse", questions)
+    train.add_argument("--even-if-worse", metavar="REASON", help="use it all the same; goes into the audit trail")
+    train.add_argument("--shipped", action="store_true", help="for developers: the model that is shipped")
+
     add("doctor", _doctor, "check settings, folder, database, keys and clock")
     add("understand", None, "read one utterance a line, print what it means (JSON)")
     return parser
@@ -99,7 +108,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     logs.configure(settings.log_level)
-    if arguments.verb in LOOKING and not (settings.data / "service.key").is_file():
+    at_our_own = getattr(arguments, "shipped", False)
+    if arguments.verb in LOOKING and not at_our_own and not (settings.data / "service.key").is_file():
         # A mistyped folder must not become a new authority that reports all is well.
         print(_texts(settings)("cli.nothing_here", data=settings.data), file=sys.stderr)
         return 2
@@ -249,6 +259,48 @@ async def _check_telegram(arguments: argparse.Namespace, settings: Settings) -> 
     findings = await check(settings, load_texts(), mend=arguments.yes, now=utc_now())
     print(report(findings, _texts(settings)))
     return 1 if any(one.state == "fault" for one in findings) else 0
+
+
+async def _review(arguments: argparse.Namespace, settings: Settings) -> int:
+    from bot import teaching
+    from bot.app import running
+
+    texts = _texts(settings)
+    lines = arguments.file.read_text("utf-8") if arguments.file else ""
+    async with running(settings, jobs=False) as service:
+        if arguments.json:
+            await teaching.as_json(service)
+            return 0
+        if arguments.file:
+            return await teaching.from_lines(service, lines, texts)
+        return await teaching.one_by_one(service, texts, _typed)
+
+
+def _typed(prompt: str) -> str:
+    """A line from the terminal; its end says that it was enough."""
+    try:
+        return input(prompt)
+    except EOFError:
+        return "q"
+
+
+async def _train(arguments: argparse.Namespace, settings: Settings) -> int:
+    from bot import teaching
+    from bot.app import running
+    from bot.learning.fitting import TrainingMissing
+    from bot.learning.utterances import UtterancesRefused
+
+    texts = _texts(settings)
+    try:
+        if arguments.shipped:
+            return teaching.train_shipped(texts)
+        async with running(settings, jobs=False) as service:
+            return await teaching.train(service, texts, arguments.even_if_worse)
+    except TrainingMissing:
+        print(texts("cli.faq.no_library"), file=sys.stderr)
+    except UtterancesRefused as error:
+        print(texts("cli.faq.bad_utterance", place=error), file=sys.stderr)
+    return 2
 
 
 async def _doctor(arguments: argparse.Namespace, settings: Settings) -> int:

@@ -6,7 +6,7 @@ Every effect is idempotent by its own key, so a turn that is run again after a l
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from handlers.bank import CustomerNumber
 
@@ -68,10 +68,13 @@ class Feedback:
 
 @dataclass(frozen=True, slots=True)
 class Unanswered:
-    """A question nobody taught yet; `text` is already masked."""
+    """A question for a person to look at; `text` is already masked."""
 
     text: str
     candidates: tuple[str, ...]
+    """Labels it may have meant, the likeliest first."""
+    why: Literal["unknown", "unsure", "chosen", "none of these", "disliked"] = "unknown"
+    """`chosen`: it was asked back, and the customer meant the first candidate."""
 
 
 @dataclass(frozen=True, slots=True)

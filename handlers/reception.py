@@ -8,6 +8,7 @@ and the step asks again.
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import Literal
 
 from handlers import forgiving, masking
 from handlers.draft import Draft
@@ -24,6 +25,7 @@ from handlers.wording import MENU
 
 CLARIFIED = 2
 """How often in a row it is asked what was meant."""
+LONGEST_KEPT = 500
 _QUESTION = re.compile(
     r"\?|얼마|언제|어떻게|어떡|무엇|뭐|뭔|어디|왜|누구|몇|나요|까요|는지|은가요|인가요|\b(what|when|where|why|how|who|which|can|do|does|is)\b",
     re.IGNORECASE,
@@ -128,6 +130,8 @@ class Reception:
     async def _press_global(self, draft: Draft, verb: str, rest: str) -> None:
         match verb:
             case "cmd":
+                if rest == "none_of_these" and draft.talk.asked:
+                    draft.effects.append(Unanswered(draft.talk.asked, self._asked_back(draft), "none of these"))
                 await self.interruptions.obey(draft, rest)
             case "lang" if rest in self.texts:
                 await self.interruptions.speak(draft, rest)
@@ -138,11 +142,17 @@ class Reception:
                     draft.talk.flow = draft.talk.paused = None
                 await self.journeys.begin(draft, rest)
             case "means" if self.knowledge.knows(rest):
+                near = self._asked_back(draft)
+                if draft.talk.asked and draft.talk.misses and rest in near:
+                    others = (slug for slug in near if slug != rest)
+                    draft.effects.append(Unanswered(draft.talk.asked, (rest, *others), "chosen"))
                 await self._serve(draft, rest)
             case "rate":
                 which, _, slug = rest.partition(":")
                 if self.knowledge.knows(slug):
                     draft.effects.append(Feedback(slug, which == "up"))
+                    if which == "down" and draft.talk.asked:
+                        draft.effects.append(Unanswered(draft.talk.asked, (slug,), "disliked"))
                 draft.say(
                     "common.rated_up" if which == "up" else "common.rated_down",
                     *(() if which == "up" else ("cmd:person",)),
@@ -155,6 +165,11 @@ class Reception:
                 await self.journeys.ask_again(draft)
             case _:
                 await self._old_button(draft)
+
+    @staticmethod
+    def _asked_back(draft: Draft) -> tuple[str, ...]:
+        """The labels that the buttons just shown stand for."""
+        return tuple(value.removeprefix("means:") for value, _ in draft.talk.offered if value.startswith("means:"))
 
     async def _old_button(self, draft: Draft) -> None:
         draft.say("common.old_button")
@@ -205,11 +220,13 @@ class Reception:
     async def _answer_question(self, draft: Draft, text: str) -> None:
         understood = self.understanding.match(text)
         talk = draft.talk
+        talk.asked = masking.text(text)[:LONGEST_KEPT]
         if understood.decision == "answer":
             await self._serve(draft, understood.slugs[0])
             return
         if understood.slugs or text.strip():
-            draft.effects.append(Unanswered(masking.text(text)[:500], tuple(understood.slugs[:3])))
+            why: Literal["unsure", "unknown"] = "unsure" if understood.accept else "unknown"
+            draft.effects.append(Unanswered(talk.asked, understood.slugs[:3], why))
         talk.misses += 1
         if understood.decision == "clarify" and talk.misses <= CLARIFIED:
             near = [f"means:{slug}" for slug in understood.slugs[:3]]

@@ -26,6 +26,8 @@ class Talk:
     """[value, label] of the buttons last shown, so that typing "2" or the label presses them."""
     misses: int = 0
     """Messages in a row that were not understood."""
+    asked: str = ""
+    """The last question, masked: what a thumb down or a chosen button is about."""
     last_at: str = ""
 
     def behind(self, link_id: str) -> FlowState | None:

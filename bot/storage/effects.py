@@ -93,10 +93,10 @@ class EffectWriter:
                 )  # fmt: skip
             case Unanswered():
                 tx.execute(
-                    "INSERT INTO unanswered (customer, message_id, words, candidates, at) "
-                    "VALUES (:customer, :message_id, :words, :candidates, :at) ON CONFLICT DO NOTHING",
+                    "INSERT INTO unanswered (customer, message_id, words, candidates, why, at) "
+                    "VALUES (:customer, :message_id, :words, :candidates, :why, :at) ON CONFLICT DO NOTHING",
                     customer=turn.customer, message_id=turn.message_id, words=effect.text,
-                    candidates=json.dumps(effect.candidates), at=at,
+                    candidates=json.dumps(effect.candidates), why=effect.why, at=at,
                 )  # fmt: skip
             case Handover():
                 tx.execute(
