@@ -96,10 +96,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(encoding="utf-8")  # Korean on any terminal
     arguments = build_parser().parse_args(argv)
     if arguments.verb == "understand":
-        from handlers.understanding.lines import answer_lines
+        from handlers.understanding.lines import serve_lines
 
-        answer_lines(sys.stdin.buffer, sys.stdout)
-        return 0
+        return serve_lines()
     try:
         settings = load_settings(
             data=arguments.data, host=getattr(arguments, "host", None), port=getattr(arguments, "port", None)

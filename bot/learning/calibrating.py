@@ -13,7 +13,7 @@ from handlers.understanding.matcher import ACTS
 from handlers.understanding.model import OUT_OF_SCOPE, Limits
 
 STEEPNESS: Final = 4.0
-LET_IN: Final = 0.965
+LET_IN: Final = 0.94
 """Of our own messages, this share is taken for ours."""
 ANSWERED_RIGHT: Final = 0.955
 """Of the direct answers, this share is right …"""

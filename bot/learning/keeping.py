@@ -1,7 +1,7 @@
 """The operator's own model: where it lies, and how a running service comes to answer from it.
 
-It replaces the shipped one while it is whole and of this version; a file that is not is named in the log and left alone,
-and the shipped model answers.
+It replaces the shipped one while it is whole and of this version; a file that is not is named in the log and left
+alone, and the shipped model answers.
 """
 
 import logging

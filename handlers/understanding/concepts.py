@@ -16,6 +16,7 @@ from handlers.understanding.keyboard import strokes
 
 FORGIVEN_FROM: Final = 6
 """Letters a word must have for a slip in it to be forgiven: shorter words are too like each other."""
+OPENING: Final = 5
 _ENGLISH_WORD: Final = re.compile(r"[a-z0-9$]+(?:['/-][a-z0-9]+)*")
 PHRASE: Final = 4
 
@@ -38,6 +39,7 @@ class Concepts:
                 for shorter in _without_one(word):
                     for concept in concepts:
                         _add(self._slips, shorter, concept)
+        self._openings = frozenset(shorter[:OPENING] for shorter in self._slips)
         self._lengths = sorted({len(word) for word in self._korean}, reverse=True)
 
     def korean(self, letters: str, starts: Sequence[int]) -> list[str]:
@@ -59,6 +61,9 @@ class Concepts:
         return found
 
     def _forgiven(self, letters: str, start: int) -> tuple[str, ...]:
+        opening = letters[start : start + OPENING]
+        if opening not in self._openings and self._openings.isdisjoint(_without_one(opening)):
+            return ()  # nearly always: no word begins like this, whatever the slip
         for length in (10, 9, 8, 7, 6):
             piece = letters[start : start + length]
             if len(piece) < length:

@@ -5,7 +5,8 @@ raised whenever the same message would give other features.
 """
 
 import re
-from itertools import combinations
+from functools import lru_cache
+from itertools import accumulate, combinations
 from typing import Final
 
 from handlers.understanding.concepts import Concepts, english_words, load_concepts
@@ -36,20 +37,22 @@ def _korean(tidied: str, concepts: Concepts) -> set[str]:
     if not squeezed:
         return set()
     letters = f"^{jamo(squeezed)}$"
-    typed = strokes(squeezed)
+    syllables = [_strokes(c) for c in squeezed]
     found = {
         *("c" + squeezed[i : i + n] for n in (1, 2, 3) for i in range(len(squeezed) - n + 1)),
         *("j" + letters[i : i + n] for n in (3, 4, 5) for i in range(len(letters) - n + 1)),
     }
-    starts, at = [], 0
-    for c in squeezed:
-        starts.append(at)
-        at += len(strokes(c))
-    tags = concepts.korean(typed, starts)
+    starts = [0, *accumulate(map(len, syllables[:-1]))]
+    tags = concepts.korean("".join(syllables), starts)
     latin = [w for w in english_words(tidied) if len(w) > 1]
     tags += concepts.english(latin)
     found |= {"w" + w for w in latin}
     return found | _tagged(tags, asked)
+
+
+@lru_cache(4096)
+def _strokes(c: str) -> str:
+    return strokes(c)
 
 
 def _english(tidied: str, concepts: Concepts) -> set[str]:

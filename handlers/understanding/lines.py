@@ -4,6 +4,7 @@ It is how the matcher is measured and how an operator tries new examples; nothin
 """
 
 import json
+import sys
 import time
 from typing import BinaryIO, TextIO
 
@@ -11,6 +12,15 @@ from handlers.understanding.matcher import Matcher
 from handlers.understanding.model import shipped_model
 
 SHOWN = 5
+
+
+def serve_lines() -> int:
+    """The verb: standard input to standard output, UTF-8 on any terminal. The exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8")
+    answer_lines(sys.stdin.buffer, sys.stdout)
+    return 0
 
 
 def answer_lines(stdin: BinaryIO, stdout: TextIO) -> None:

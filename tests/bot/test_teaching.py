@@ -1,4 +1,4 @@
-"""What customers asked in vain: kept with its reason, reviewed by a person, learned, and refused when it makes things worse."""
+"""What customers asked in vain: kept with its reason, reviewed, learned, and refused when it makes things worse."""
 
 import json
 import shutil
