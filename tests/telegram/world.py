@@ -6,6 +6,7 @@ Times come from `Clock`, which stands still where a test says so and can be move
 import itertools
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -105,6 +106,8 @@ class World:
         self.commands: dict[tuple[str, str], list[dict[str, str]]] = {}
         self.about: dict[tuple[str, str], str] = {}
         self.menu_buttons: dict[int | None, dict[str, Any]] = {}
+        self.on_said: Callable[[int], None] | None = None
+        """Told of the chat whenever the bot says something."""
         self._messages = itertools.count(1)
         self._users = itertools.count(700_000_001)
 
@@ -134,6 +137,8 @@ class World:
         message = {"message_id": next(self._messages), "from": sender, "chat": self.place(chat),
                    "date": int(self.clock()), **content}  # fmt: skip
         chat.messages[message["message_id"]] = message
+        if self.on_said is not None and sender["is_bot"]:
+            self.on_said(chat.id)
         return message
 
     def delete(self, chat: Chat, message_id: int) -> None:
