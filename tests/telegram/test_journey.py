@@ -98,8 +98,8 @@ async def test_many_taps_on_issue_open_one_page(
     await telegram.sender.idle()
     links = await house.rows("SELECT id FROM links")
     assert len(links) == 1
-    answers = [tap.answers[0].get("text") or "" for tap in api.world.taps.values() if tap.answers]
-    assert sum("이미 지난 단계" in text for text in answers) == 15
+    # Not their answers, which are given without words where a busy machine takes too long for them.
+    assert len(await house.rows("SELECT seq FROM messages WHERE body LIKE '%\"common.old_button\"%'")) == 15
     assert re.fullmatch(r"review=confirm~\S+", button["callback_data"])
 
 

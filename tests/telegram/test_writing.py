@@ -80,7 +80,7 @@ def test_a_file_has_a_korean_name_and_a_guide() -> None:
     assert file_name(FILE, KO) == "공동인증서-20261122.p12"
     assert "설치" in only(Reply("k", "다 됐어요.", document=FILE)).arguments["caption"]
     before, file = calls(Reply("k", "긴 말. " * 300, document=FILE), KO)
-    assert (before.method, file.method) == ("send_message", "send_document")
+    assert (before.method, file.method) == ("sendMessage", "sendDocument")
     assert units(file.arguments["caption"]) <= 1024
 
 

@@ -14,11 +14,11 @@ import asyncio
 import contextlib
 import logging
 from collections import OrderedDict, deque
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from telegram import Bot, InputFile
+from telegram import InputFile
 from telegram.error import (
     BadRequest,
     ChatMigrated,
@@ -33,6 +33,7 @@ from telegram.error import (
 
 from bot.app import Service
 from bot.channels.telegram import writing
+from bot.channels.telegram.bot import QuietBot
 from bot.channels.telegram.pacing import Pace
 from bot.channels.telegram.request import Interrupted, NotConnected, ToldToWait
 from bot.storage.bubbles import LEASE, MAYBE, Bubble, Bubbles, unreachable
@@ -60,7 +61,7 @@ _GONE: Final = ("chat not found", "user is deactivated", "peer_id_invalid", "bot
 class Sender:
     """Implements `bot.storage.bubbles.Pusher` while it is `running()`."""
 
-    def __init__(self, service: Service, bot: Bot, pace: Pace) -> None:
+    def __init__(self, service: Service, bot: QuietBot, pace: Pace) -> None:
         self.service, self.bot, self.pace = service, bot, pace
         self.bubbles = Bubbles(service.database, CHANNEL, service.clock)
         self._held: dict[str, Bubble] = {}
@@ -249,8 +250,8 @@ class Sender:
                 await self._send_document(call, call.document, bubble)
             bubble.parts += 1
 
-    async def _call(self, call: writing.Call, chat: str, **more: Any) -> Any:
-        return await getattr(self.bot, call.method)(chat_id=int(chat), **call.arguments, **more)
+    async def _call(self, call: writing.Call, chat: str, **more: Any) -> Mapping[str, Any]:
+        return await self.bot.show(call.method, int(chat), **call.arguments, **more)
 
     async def _send_document(self, call: writing.Call, document: Document, bubble: Bubble) -> None:
         """The same octets every time; Telegram's own copy where it has one."""
@@ -269,8 +270,8 @@ class Sender:
         sent = await self._call(
             writing.Call(call.method, arguments), bubble.address, document=InputFile(found[1], filename=name)
         )
-        if sent.document is not None:
-            self._files[document.id] = sent.document.file_id
+        if isinstance(file_id := (sent.get("document") or {}).get("file_id"), str):
+            self._files[document.id] = file_id
             if len(self._files) > _MOST_FILES:
                 self._files.popitem(last=False)
 

@@ -7,12 +7,13 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Mapping
-from typing import Any, Final
+from typing import Final
 
 from telegram import Bot, BotCommand
 from telegram.error import InvalidToken, TelegramError
 
 from bot.app import Service
+from bot.channels.telegram.bot import QuietBot
 from bot.channels.telegram.courtesy import Courtesy
 from bot.channels.telegram.pacing import Pace
 from bot.channels.telegram.polling import Polling
@@ -29,25 +30,6 @@ WEBHOOK_PATH: Final = "/telegram/webhook"
 CONNECTIONS: Final = 40
 """Updates Telegram may bring at once."""
 _WORST: Final = 60.0
-
-
-class QuietBot(Bot):
-    """Says its token nowhere: PTB's own shows it in its repr and in an error."""
-
-    def __repr__(self) -> str:
-        return "Bot(…)"
-
-    async def initialize(self) -> None:
-        try:
-            await super().initialize()
-        except InvalidToken:
-            raise InvalidToken("refused") from None
-
-    async def raw_updates(self, offset: int, limit: int, seconds: int) -> list[Mapping[str, Any]]:
-        """Updates as JSON. PTB's `get_updates` parses them together: a broken one would cost the whole batch."""
-        asked = {"offset": offset, "limit": limit, "timeout": seconds, "allowed_updates": list(WANTED)}
-        answer: Any = await self._post("getUpdates", asked, read_timeout=seconds + 10.0)
-        return [one for one in answer if isinstance(one, dict)] if isinstance(answer, list) else []
 
 
 def bot_for(settings: Settings) -> QuietBot:

@@ -34,7 +34,7 @@ _BREAKS: Final = (re.compile(r"\n\s*\n"), re.compile(r"(?<=[.!?…。])\s|\n"), 
 class Call:
     """One call of the bot, without the chat it goes to. `document` is to be sent along."""
 
-    method: Literal["send_message", "send_document"]
+    method: Literal["sendMessage", "sendDocument"]
     arguments: dict[str, Any] = field(repr=False)
     document: Document | None = None
 
@@ -57,7 +57,7 @@ def calls(reply: Reply, texts: Texts, *, plain: bool = False) -> list[Call]:
 
 def _message(text: str, markup: InlineKeyboardMarkup | None) -> Call:
     arguments = {"text": text, "link_preview_options": NO_PREVIEW}
-    return Call("send_message", arguments if markup is None else arguments | {"reply_markup": markup})
+    return Call("sendMessage", arguments if markup is None else arguments | {"reply_markup": markup})
 
 
 def _with_document(document: Document, text: str, markup: InlineKeyboardMarkup | None, texts: Texts) -> Iterator[Call]:
@@ -69,7 +69,7 @@ def _with_document(document: Document, text: str, markup: InlineKeyboardMarkup |
         caption = f"{caption}\n\n{guide}"
     yield from (_message(part, None) for part in before)
     arguments = {"caption": caption, "filename": file_name(document, texts)}
-    yield Call("send_document", arguments if markup is None else arguments | {"reply_markup": markup}, document)
+    yield Call("sendDocument", arguments if markup is None else arguments | {"reply_markup": markup}, document)
 
 
 def file_name(document: Document, texts: Texts) -> str:
