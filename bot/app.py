@@ -16,6 +16,7 @@ from bot.gateways.patience import PatientBank
 from bot.gateways.sms import SmsGateway
 from bot.gateways.sms_demo import DemoSms
 from bot.jobs.announcing import ISSUED, KINDS, Announcing, Reminding, put_notice
+from bot.jobs.answering import Answering
 from bot.jobs.cleaning import Cleaning
 from bot.jobs.delivering import Delivering
 from bot.jobs.listing import Listing
@@ -31,11 +32,12 @@ from bot.storage.database import Database, Tx, open_database
 from bot.storage.demo import DemoLedger, DemoPhones
 from bot.storage.effects import EffectWriter
 from bot.storage.identity import IdentityRecords
+from bot.storage.lists import Lists
 from bot.storage.pages import Documents, Links
 from bot.vault import Vault
 from bot.vault.condition import conditions
 from bot.vault.passphrases import Ask
-from ca.ports import Record
+from ca.ports import Record, Serial
 from ca.recorded import Recorded
 from ca.registration import RegistrationAuthority
 from handlers.bank import BankRegister
@@ -120,6 +122,7 @@ class Service:
     """Fictional customers and what they hold in the hand; answers nobody outside the demo."""
     phones: DemoPhones
     listing: Listing
+    answering: Answering
     reminding: Reminding
     cleaning: Cleaning
     delivering: Delivering
@@ -255,7 +258,8 @@ async def _build(
     delivering = Delivering(database, sealer, sms, clock, dict.fromkeys(KINDS, announcing.deliver))
     reminding = Reminding(database, sealer, clock)
     cleaning = Cleaning(database, sealer, links, registration, conversation, clock)
-    listing = Listing(registration, certificates, clock)
+    listing = Listing(registration, Lists(database), clock)
+    answering = Answering(registration, certificates, clock)
 
     async def renew_responder() -> None:
         if vault.is_due(registration.authority, clock()):
@@ -266,6 +270,7 @@ async def _build(
             Job("deliver", delivering.work, 1.0),
             Job("remind", reminding.work, 60.0),
             Job("crl", listing.work, 20.0),
+            Job("answers", answering.work, 1.0),
             Job("resume", cleaning.take_on, 10.0),
             Job("learn", own_model.refresh, 5.0),
             Job("clean", cleaning.work, 600.0),
@@ -280,12 +285,18 @@ async def _build(
         if any(isinstance(effect, StartChallenge) for effect in effects):
             runner.wake("deliver")  # the code is queued: somebody looks at their phone
 
+    def changed(serial: Serial) -> None:
+        answering.forget(serial)
+        runner.wake("crl")
+
     conversation.on_said = said
+    certificates.on_change = changed
     return Service(
         settings=settings, pages_at=pages_at, clock=clock, database=database, sealer=sealer, texts=texts, audit=audit,
         certificates=certificates, registration=registration, registry=registry, conversations=conversations,
         addresses=Addresses(database, new_id), conversation=conversation, links=links,
         documents=Documents(database, DOCUMENT_LIFE), bank=bank, demo_bank=demo_bank, phones=phones, listing=listing,
+        answering=answering,
         reminding=reminding, cleaning=cleaning, delivering=delivering, vault=vault, runner=runner, bells=bells,
     )  # fmt: skip
 

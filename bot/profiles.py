@@ -20,6 +20,7 @@ def load_profiles(settings: Settings) -> Mapping[str, Profile]:
         organization=settings.ca_name,
         bank_unit=settings.bank_ou,
         bank_code=settings.bank_code,
+        crl_partitions=settings.crl_partitions,
     )
 
 

@@ -8,7 +8,7 @@ against profile, issuer and its own bytes once more.
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -19,8 +19,9 @@ from ca import certificate, crl, csr, keys, lint, names, ocsp, randomness, vid
 from ca.errors import ClockSetBack, LintFailed, ProfileError
 from ca.intention import Intention
 from ca.issuer import Issuer
-from ca.ports import Plan, Record, RevokedEntry, Serial, SubscriberId
-from ca.profiles import Profile
+from ca.partition import Partition
+from ca.ports import Plan, Record, Serial, Standing, SubscriberId
+from ca.profiles import Places, Profile
 from ca.recorded import Recorded
 
 LINTED: Final = 256
@@ -33,6 +34,7 @@ class Enrollment:
 
     `name` and `english_name` are the bank's record; `idn` is the printable customer number the VID is made over;
     `csr` is DER; `r` is 20 octets that only the holder keeps. `evidence` says what was proven, for the audit.
+    `replaces` is the subscriber's certificate in place that this one is to succeed: see `RegistrationAuthority.settle`.
     """
 
     request_id: str
@@ -44,6 +46,7 @@ class Enrollment:
     r: bytes = field(repr=False)
     english_name: str | None = None
     evidence: Mapping[str, str] = field(default_factory=dict)
+    replaces: Serial | None = None
 
 
 class CertificateAuthority:
@@ -65,6 +68,12 @@ class CertificateAuthority:
         self.blocked = blocked
         self.recorded = recorded or Recorded()
         self._linted: OrderedDict[Serial, Plan] = OrderedDict()
+        self._responders: dict[ocsp.About, Issuer] | None = None
+
+    @property
+    def places(self) -> Places:
+        """Where relying parties find us; the same for all profiles."""
+        return next(iter(self.profiles.values())).places
 
     def profile(self, name: str) -> Profile:
         if name not in self.profiles:
@@ -112,6 +121,7 @@ class CertificateAuthority:
             tbs=tbs,
             planned_at=now.astimezone(UTC),
             evidence=wanted.evidence,
+            replaces=wanted.replaces,
         )
         while len(self._linted) >= LINTED:
             self._linted.popitem(last=False)
@@ -146,41 +156,60 @@ class CertificateAuthority:
             raise LintFailed(["the stored bytes are not what the plan says"])
 
     def sign_crl(
-        self, issuer: str, entries: Iterable[RevokedEntry], number: int, now: datetime, lifetime: timedelta
+        self,
+        issuer: str,
+        entries: Sequence[bytes],
+        number: int,
+        now: datetime,
+        lifetime: timedelta,
+        partition: Partition | None = None,
     ) -> bytes:
-        """A full DER CRL of `issuer`, valid for `lifetime` from `now`. `number` comes from the store.
+        """A DER CRL of `issuer`, full or of one partition, valid for `lifetime` from `now`. `number` is the store's.
 
-        Raises `ClockSetBack`: a list older than the one before it would hide what was revoked since.
+        `entries` are octets that `crl.entry` made, in any number of pieces. Raises `ClockSetBack`: a list older than
+        the one before it would hide what was revoked since.
         """
-        now = self.recorded.after(now)
+        now, signer = self.recorded.after(now), self.issuer(issuer)
+        point = None if partition is None else self.places.crl(f"{issuer}{partition.suffix}")
         return crl.sign(
-            self.issuer(issuer),
-            map(crl.entry, entries),
-            number=number,
-            this_update=now,
-            next_update=now + lifetime,
+            signer, entries, number=number, this_update=now, next_update=now + lifetime, distribution_point=point
         )
+
+    def read_ocsp(self, request: bytes) -> ocsp.Asked | ocsp.Refusal:
+        """A DER OCSPRequest to what is asked, or to the refusal it gets."""
+        asked = ocsp.read(request)
+        if isinstance(asked, ocsp.Refusal):
+            return asked
+        if self._responders is None:
+            self._responders = ocsp.responders(self.issuers.values())
+        found = {self._responders.get(one.about) for one in asked.questions}
+        # RFC 5019 §2.2.3: not ours to answer. One signer answers for one CA, so a mixture is nobody's either.
+        issuer = found.pop() if len(found) == 1 else None
+        if issuer is None or issuer.ocsp is None:
+            return ocsp.Refusal.UNAUTHORIZED
+        return ocsp.Asked(asked, issuer, issuer.ocsp)
 
     async def answer_ocsp(self, request: bytes, lookup: ocsp.Lookup, now: datetime) -> bytes:
         """A DER OCSPResponse to a DER OCSPRequest; what is wrong with a request is in the response, never raised."""
-        question = ocsp.read(request)
-        if isinstance(question, ocsp.Refusal):
-            return question.response()
-        issuer = next((i for i in self.issuers.values() if ocsp.is_about(question, i)), None)
+        asked = self.read_ocsp(request)
+        if isinstance(asked, ocsp.Refusal):
+            return asked.response()
+        return self.sign_ocsp(asked, await lookup(asked.serials), now)
+
+    def sign_ocsp(self, asked: ocsp.Asked, standings: Mapping[Serial, Standing], now: datetime) -> bytes:
+        """The DER OCSPResponse to what `read_ocsp` has read; internalError while the clock is set back."""
         try:
-            now = self.recorded.after(now)
+            return ocsp.answer(asked, standings, self.recorded.after(now))
         except ClockSetBack:
             return ocsp.Refusal.INTERNAL_ERROR.response()
-        if issuer is None or issuer.ocsp is None:
-            return ocsp.Refusal.UNAUTHORIZED.response()  # RFC 5019 §2.2.3: not ours to answer
-        return ocsp.answer(question, await lookup(question.serial), issuer, issuer.ocsp, now)
 
 
 def _digest(wanted: Enrollment, spki: bytes) -> bytes:
     """SHA-256 over what was asked: the key, not the request around it, as ECDSA makes a new request each time."""
     parts = (wanted.subscriber, wanted.profile, wanted.name, wanted.english_name or "", wanted.idn)
     digest = hashlib.sha256()
-    for part in (*(p.encode() for p in parts), wanted.r, spki):
+    replaces = () if wanted.replaces is None else (wanted.replaces.to_bytes(20, "big"),)
+    for part in (*(p.encode() for p in parts), wanted.r, spki, *replaces):
         digest.update(len(part).to_bytes(4, "big") + part)
     return digest.digest()
 

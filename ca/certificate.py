@@ -64,7 +64,7 @@ def subscriber(contents: Contents, real_name: str, value: bytes, profile: Profil
         _KEY_USAGE,
         _policies(profile),
         extension(x509.SubjectAlternativeName([identity])),
-        _pointers(profile.places, issuer.name),
+        _pointers(profile.places, issuer.name, profile.places.listed_in(issuer.name, contents.serial)),
     )
     return tbs(contents, issuer.subject_der, issuer.public_key, extensions)
 
@@ -105,9 +105,9 @@ def _policies(profile: Profile) -> bytes:
 
 
 @cache
-def _pointers(places: Places, issuer: str) -> bytes:
+def _pointers(places: Places, issuer: str, listed_in: str) -> bytes:
     access = information_access(certificate=places.certificate(issuer), ocsp=places.ocsp)
-    return extension(crl_pointer(places.crl(issuer))) + extension(access)
+    return extension(crl_pointer(places.crl(listed_in))) + extension(access)
 
 
 def crl_pointer(url: str) -> x509.CRLDistributionPoints:

@@ -4,7 +4,7 @@ An entry is encoded once, to some fifty octets, and a list is those octets joine
 a minute for what a join does in a fraction of a second.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
@@ -26,11 +26,15 @@ REASONS: Final = {
 """RFC 5280 §5.3.1, without removeFromCRL, which belongs to delta CRLs."""
 
 
+def _extension(oid: str, value: bytes, *, critical: bool = False) -> bytes:
+    return der.sequence(der.oid(oid), der.boolean(True) if critical else b"", der.octet_string(value))
+
+
 def _entry_extensions(code: int) -> bytes:
     # RFC 5280 §5.3.1: unspecified is said by saying nothing.
     if code == 0:
         return b""
-    return der.sequence(der.sequence(der.oid("2.5.29.21"), der.octet_string(der.enumerated(code))))
+    return der.sequence(_extension("2.5.29.21", der.enumerated(code)))
 
 
 _EXTENSIONS = {name: _entry_extensions(code) for name, code in REASONS.items()}
@@ -42,15 +46,24 @@ def entry(revoked: RevokedEntry) -> bytes:
 
 
 def sign(
-    issuer: Issuer, entries: Iterable[bytes], *, number: int, this_update: datetime, next_update: datetime
+    issuer: Issuer,
+    entries: Sequence[bytes],
+    *,
+    number: int,
+    this_update: datetime,
+    next_update: datetime,
+    distribution_point: str | None = None,
 ) -> bytes:
-    """A DER CertificateList over `entries` as `entry` makes them, each serial once."""
+    """A DER CertificateList over `entries` as `entry` makes them (or many of them joined), each serial once.
+
+    `distribution_point` is the address of a list that holds a part only; a full list has none.
+    """
     if not this_update < next_update:
         raise ValueError("nextUpdate is not after thisUpdate")
-    joined = b"".join(entries)
     extensions = der.sequence(
-        der.sequence(der.oid("2.5.29.35"), der.octet_string(der.sequence(der.implicit(0, issuer.key_identifier)))),
-        der.sequence(der.oid("2.5.29.20"), der.octet_string(der.integer(number))),
+        _extension("2.5.29.35", der.sequence(der.implicit(0, issuer.key_identifier))),
+        _extension("2.5.29.20", der.integer(number)),
+        b"" if distribution_point is None else _part(distribution_point),
     )
     tbs = der.sequence(
         der.integer(1),  # v2
@@ -58,7 +71,14 @@ def sign(
         issuer.subject_der,
         der.time(this_update),
         der.time(next_update),
-        der.tlv(der.SEQUENCE, joined) if joined else b"",  # RFC 5280 §5.1.2.6: absent, not empty
+        der.sequence(*entries) if any(entries) else b"",  # RFC 5280 §5.1.2.6: absent, not empty
         der.explicit(0, extensions),
     )
     return issuer.sign(tbs)
+
+
+def _part(url: str) -> bytes:
+    """issuingDistributionPoint, RFC 5280 §5.2.5: critical, with the very name that the certificates in it have."""
+    name = der.explicit(0, der.explicit(0, der.implicit(6, url.encode("ascii"))))
+    # onlyContainsUserCerts: an issuing CA here has no CAs below it. All other flags are FALSE, the default.
+    return _extension("2.5.29.28", der.sequence(name, der.implicit(1, b"\xff")), critical=True)

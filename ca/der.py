@@ -21,12 +21,12 @@ class DerError(ValueError):
 
 def tlv(tag: int, *content: bytes) -> bytes:
     """One element. X.690 §8.1, §10.1: definite, shortest length."""
-    body = content[0] if len(content) == 1 else b"".join(content)
-    size = len(body)
+    # Header and all parts are joined once: a list of revoked certificates is tens of megabytes.
+    size = sum(map(len, content))
     if size < 0x80:
-        return bytes((tag, size)) + body
+        return b"".join((bytes((tag, size)), *content))
     octets = size.to_bytes((size.bit_length() + 7) // 8, "big")
-    return bytes((tag, 0x80 | len(octets))) + octets + body
+    return b"".join((bytes((tag, 0x80 | len(octets))), octets, *content))
 
 
 def sequence(*parts: bytes) -> bytes:

@@ -16,6 +16,7 @@ from cryptography.x509.oid import AuthorityInformationAccessOID, ExtensionOID
 from ca import der, keys, names, signing, vid, weakness
 from ca.errors import LintFailed, RequestRefused
 from ca.issuer import Issuer
+from ca.ports import Serial
 from ca.profiles import MAX_DAYS, Profile
 
 _EXTENSIONS = {
@@ -85,7 +86,7 @@ def _findings(certificate: x509.Certificate, tbs: bytes, profile: Profile, issue
         yield f"§4.2: extensions are not exactly the profile's: {', '.join(changed)}"
         return
     values = _extension_values(fields[-1])
-    crl = profile.places.crl(issuer.name)
+    crl = profile.places.crl(profile.places.listed_in(issuer.name, Serial(certificate.serial_number)))
     for oid, (finding, octets) in _everybodys(profile, issuer.name, issuer.key_identifier, crl).items():
         if values[oid] != octets:
             yield finding

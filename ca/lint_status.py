@@ -23,6 +23,9 @@ _LIST_EXTENSIONS: Final = {_AUTHORITY: False, _NUMBER: False, _POINT: True, _DEL
 _HASHES: Final = {
     der.sequence(der.oid("1.3.14.3.2.26"), der.null()): 20,
     der.sequence(der.oid("2.16.840.1.101.3.4.2.1"), der.null()): 32,
+    # RFC 5754 §2: parameters may be absent, and a CertID is repeated as it came.
+    der.sequence(der.oid("1.3.14.3.2.26")): 20,
+    der.sequence(der.oid("2.16.840.1.101.3.4.2.1")): 32,
 }
 _NONCE: Final = "1.3.6.1.5.5.7.48.1.2"
 _REASONS: Final = b"\x01-\x06\x09\x0a"

@@ -46,6 +46,8 @@ class Plan:
     planned_at: datetime
     evidence: Mapping[str, str] = field(default_factory=dict)
     """What was proven and how, for the audit; no secrets."""
+    replaces: Serial | None = None
+    """The certificate in place that this one is to succeed. Both stand side by side until `settle`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,16 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """What a relying party may be told about a serial number that is known."""
+
+    issuer: str
+    status: Status
+    revoked_at: datetime | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RevokedEntry:
     serial: Serial
     revoked_at: datetime
@@ -75,7 +87,8 @@ class CertificateStore(Protocol):
         """Store an intention. A known `request_id` returns its record (whatever its status).
 
         Raises `ca.errors.RequestConflict` (same id, other digest), `ca.errors.ActiveCertificateExists`
-        (one active or planned certificate per subscriber and profile), `ca.errors.KeyReused`.
+        (one active or planned certificate per subscriber and profile, one successor for each), `ca.errors.KeyReused`,
+        `ca.errors.NotFound` (`replaces` names no certificate in place of this subscriber and profile).
         """
 
     async def complete(self, serial: Serial, der: bytes, at: datetime) -> Record:
@@ -93,14 +106,18 @@ class CertificateStore(Protocol):
     async def active(self, subscriber: SubscriberId) -> Sequence[Record]:
         """Valid or held certificates not past their end, newest first."""
 
-    async def revoke(self, serial: Serial, at: datetime, reason: str) -> Record:
+    async def settle(self, serial: Serial, at: datetime, reason: str, by: str) -> Record:
+        """The successor takes its place and what it replaces is revoked, in one commit. Idempotent.
+
+        One that has passed its end, or was revoked meanwhile, stays as it is and only stands aside. Raises `NotFound`,
+        `RequestConflict` (replaces nothing, or is not valid itself), `ActiveCertificateExists`.
+        """
+
+    async def revoke(self, serial: Serial, at: datetime, reason: str, by: str) -> Record:
         """Valid or held becomes revoked (or held, for `certificateHold`). Revoking again changes nothing."""
 
-    async def release(self, serial: Serial, at: datetime) -> Record:
+    async def release(self, serial: Serial, at: datetime, by: str) -> Record:
         """Held becomes valid again."""
 
-    async def revoked(self, issuer: str, now: datetime) -> Sequence[RevokedEntry]:
-        """Revoked, held and failed serials of `issuer` that have not passed their end, by serial."""
-
-    async def next_crl_number(self, issuer: str) -> int:
-        """Durable and strictly growing. RFC 5280 §5.2.3."""
+    async def lapsed(self, held_before: datetime) -> Sequence[Serial]:
+        """On hold since before then, and not past their end."""

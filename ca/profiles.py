@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 
 from ca.errors import ProfileError
 from ca.names import Placement
+from ca.partition import partition_of
+from ca.ports import Serial
 
 KOREA: Final = timezone(timedelta(hours=9), "KST")
 """Fixed: Korea has no daylight saving time."""
@@ -53,6 +55,8 @@ class Places:
     """Where relying parties find what a certificate points to, under the service's base URL."""
 
     base_url: str
+    crl_partitions: int = 1
+    """In how many parts an issuing CA's list is also published; its certificates name the part they are in."""
 
     @property
     def ocsp(self) -> str:
@@ -62,8 +66,13 @@ class Places:
     def cps(self) -> str:
         return f"{self.base_url}/pki/cps"
 
-    def crl(self, issuer: str) -> str:
-        return f"{self.base_url}/pki/{issuer}.crl"
+    def crl(self, listed: str) -> str:
+        """Of the whole list of an issuing CA, or of the part that `listed_in` names."""
+        return f"{self.base_url}/pki/{listed}.crl"
+
+    def listed_in(self, issuer: str, serial: Serial) -> str:
+        """The list that a certificate points to."""
+        return issuer if self.crl_partitions == 1 else issuer + partition_of(serial, self.crl_partitions).suffix
 
     def certificate(self, issuer: str) -> str:
         return f"{self.base_url}/pki/{issuer}.cer"
@@ -124,7 +133,14 @@ class _Findings:
 
 
 def parse(
-    text: str, *, base_url: str, organization: str, bank_unit: str, bank_code: str, country: str = "KR"
+    text: str,
+    *,
+    base_url: str,
+    organization: str,
+    bank_unit: str,
+    bank_code: str,
+    country: str = "KR",
+    crl_partitions: int = 1,
 ) -> Mapping[str, Profile]:
     """Subscribers' profiles by name out of `profiles.toml`. Raises `ProfileError`: all wrong fields, their remedies."""
     findings = _Findings()
@@ -143,7 +159,8 @@ def parse(
             placement = Placement(country, organization, fields["use"], bank_unit, bank_code)
             profiles[name] = Profile(
                 name=name, placement=placement, policy=fields["policy"], npki_policies=fields["npki_policies"],
-                keys=values["keys"] or (), days=fields["days"], notice=fields["notice"], places=Places(address),
+                keys=values["keys"] or (), days=fields["days"], notice=fields["notice"],
+                places=Places(address, crl_partitions),
             )  # fmt: skip
     policies = [p.policy for p in profiles.values()]
     for shared in sorted({p for p in policies if policies.count(p) > 1}):

@@ -12,10 +12,11 @@ from datetime import datetime, timedelta
 from typing import Final
 from weakref import WeakValueDictionary
 
-from ca import crl
+from ca import revocation
 from ca.authority import CertificateAuthority, Enrollment
 from ca.errors import BadRequest, LintFailed, NotFound, RequestConflict
 from ca.ports import CertificateStore, Record, Serial, Status
+from ca.revocation import By
 
 UNFINISHED_FOR: Final = timedelta(hours=24)
 """An older plan is not finished any more: its customer has gone, or has asked again."""
@@ -85,22 +86,37 @@ class RegistrationAuthority:
             raise NotFound(f"no certificate {serial:040x}")
         return record
 
-    async def revoke(self, serial: Serial, reason: str, now: datetime) -> Record:
-        """End a certificate for good; revoking again changes nothing. `reason` as in RFC 5280 §5.3.1."""
-        if reason not in crl.REASONS or reason == "certificateHold":
-            raise BadRequest(f"{reason!r} is not a reason to revoke")
-        await self._issued(serial)
-        return await self._store.revoke(serial, now, reason)
+    async def settle(self, serial: Serial, reason: str, now: datetime, by: By = By.AUTHORITY) -> Record:
+        """A successor that its subscriber has kept takes its place; the one it replaces is revoked in the same commit.
 
-    async def hold(self, serial: Serial, now: datetime) -> Record:
-        """Suspend a certificate; `release` undoes it."""
-        await self._issued(serial)
-        return await self._store.revoke(serial, now, "certificateHold")
+        Until then both are valid, so that nobody is without a certificate whose files were lost on the way. Doing it
+        again changes nothing. Raises `NotFound`, `RequestConflict`, `ActiveCertificateExists`.
+        """
+        revocation.check(reason, by)
+        return await self._store.settle(serial, now, reason, by.value)
 
-    async def release(self, serial: Serial, now: datetime) -> Record:
+    async def revoke(self, serial: Serial, reason: str, now: datetime, by: By = By.AUTHORITY) -> Record:
+        """End a certificate for good; revoking again changes nothing. `reason` as in `ca.revocation`."""
+        revocation.check(reason, by)
+        await self._issued(serial)
+        return await self._store.revoke(serial, now, reason, by.value)
+
+    async def hold(self, serial: Serial, now: datetime, by: By = By.AUTHORITY) -> Record:
+        """Suspend a certificate; `release` undoes it, half a year without that makes it final."""
+        await self._issued(serial)
+        return await self._store.revoke(serial, now, "certificateHold", by.value)
+
+    async def release(self, serial: Serial, now: datetime, by: By = By.AUTHORITY) -> Record:
         if (await self._issued(serial)).status is not Status.HELD:
             raise BadRequest("not on hold")
-        return await self._store.release(serial, now)
+        return await self._store.release(serial, now, by.value)
+
+    async def lapse(self, now: datetime) -> tuple[Serial, ...]:
+        """Revoke what was on hold for too long; which those are."""
+        over = await self._store.lapsed(now - revocation.HOLD_LASTS)
+        for serial in over:
+            await self._store.revoke(serial, now, revocation.LAPSED, By.AUTHORITY.value)
+        return tuple(over)
 
     async def _issued(self, serial: Serial) -> Record:
         record = await self.status(serial)

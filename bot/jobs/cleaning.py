@@ -11,6 +11,7 @@ from bot.storage import outbox
 from bot.storage.database import Database, Tx
 from bot.storage.instants import text_of
 from bot.storage.pages import Links, OneTimeLink
+from bot.storage.statuses import forget_changes
 from ca.ports import Serial
 from ca.registration import RegistrationAuthority
 from handlers.conversation import Conversation
@@ -64,6 +65,8 @@ class Cleaning:
                 log.exception("not settled", extra={"serial": f"{serial:040x}"})
             else:
                 log.info("revoked what nobody kept", extra={"serial": f"{serial:040x}"})
+        for serial in await self.registration.lapse(now):
+            log.info("revoked after half a year on hold", extra={"serial": f"{serial:040x}"})
         await self.database.run(self._purge, now)
 
     def _purge(self, tx: Tx, now: datetime) -> None:
@@ -76,6 +79,7 @@ class Cleaning:
         tx.execute("DELETE FROM login_challenges WHERE used_at < :before", before=text_of(now - timedelta(days=1)))
         tx.execute("DELETE FROM lookups WHERE window_from < :before", before=text_of(now - timedelta(days=1)))
         tx.execute("DELETE FROM demo_messages WHERE at < :before", before=text_of(now - GREETED_KEPT))
+        forget_changes(tx, now - timedelta(days=1))
         outbox.purge(tx, now - OUTBOX_KEPT)
         # Whoever was only greeted left nothing worth keeping. Their rows go together.
         silent = "(SELECT customer FROM conversations WHERE revision = 1 AND changed_at < :before)"

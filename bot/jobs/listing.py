@@ -1,57 +1,101 @@
-"""The current CRL of each issuing CA: signed anew when the list changed, and well before it ends.
+"""The revocation lists of each issuing CA: signed anew when something changed, and well before they end.
 
-A revocation is in the list at the next look (every 20 s). The number is durable and grows; the bytes are held in
-memory, because any worker can make them again from the store.
+A revocation is in the list at the next look (every 20 s). The list in force is one row for all workers, so whoever asks
+two of them never sees a number go back; what a worker keeps in memory is that row. Lists in parts are published beside
+the full one, for as long as there is a row: certificates made under an earlier setting point to their parts.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from hashlib import sha256
+from typing import Final, Protocol
 
-from ca.ports import CertificateStore, RevokedEntry
+from bot.storage.lists import Kept
+from ca.partition import Partition, partitions
+from ca.ports import Serial
 from ca.registration import RegistrationAuthority
 
 LIFETIME: Final = timedelta(hours=24)
 FRESH: Final = timedelta(hours=6)
+RECHECKED: Final = timedelta(seconds=5)
+"""After that a worker looks whether another one has published."""
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """A signed CRL: `der`, when it was made and until when it holds."""
+class Shelf(Protocol):
+    """Where lists are made from and kept: `bot.storage.lists.Lists`."""
 
-    der: bytes
-    number: int
-    made_at: datetime
-    next_update: datetime
-    entries: tuple[RevokedEntry, ...]
+    async def version(self, issuer: str) -> int: ...
+
+    async def entries(
+        self, issuer: str, now: datetime, first: Serial | None, behind: Serial | None
+    ) -> Sequence[bytes]: ...
+
+    async def next_number(self, name: str, now: datetime) -> int: ...
+
+    async def keep(self, kept: Kept) -> None: ...
+
+    async def get(self, name: str, unless: int = 0) -> Kept | None: ...
+
+    async def heads(self) -> Sequence[Kept]: ...
 
 
 class Listing:
-    def __init__(
-        self, registration: RegistrationAuthority, store: CertificateStore, clock: Callable[[], datetime]
-    ) -> None:
-        self.registration, self.store, self.clock = registration, store, clock
-        self.current: dict[str, Listed] = {}
+    def __init__(self, registration: RegistrationAuthority, shelf: Shelf, clock: Callable[[], datetime]) -> None:
+        self.registration, self.shelf, self.clock = registration, shelf, clock
+        self._seen: dict[str, tuple[Kept, datetime]] = {}
+        self._publishing = asyncio.Lock()
 
     async def work(self) -> None:
-        for issuer in self.registration.authority.issuers:
-            await self._refresh(issuer)
+        """Publish what is missing, has changed, or is getting old."""
+        async with self._publishing:
+            in_force = {one.name: one for one in await self.shelf.heads()}
+            for name, (issuer, partition) in self._names(list(in_force)).items():
+                await self._publish(name, issuer, partition, in_force.get(name))
 
-    async def of(self, issuer: str) -> Listed | None:
-        """The CRL of an issuing CA, made now if this process has none yet; None for a name that is not ours."""
-        if issuer not in self.registration.authority.issuers:
-            return None
-        if issuer not in self.current:
-            await self._refresh(issuer)
-        return self.current[issuer]
+    async def of(self, name: str) -> Kept | None:
+        """The list in force under this name, made now if there is none yet; None for a name that is not ours."""
+        now = self.clock()
+        kept, looked_at = self._seen.get(name, (None, now))
+        if kept is not None and now - looked_at < RECHECKED:
+            return kept
+        found = await self.shelf.get(name, unless=kept.number if kept else 0) or kept
+        if found is None:
+            # Only what is or was published has an address in a certificate.
+            if name not in self._names([]):
+                return None
+            await self.work()
+            found = await self.shelf.get(name)
+        if found is not None:
+            self._seen[name] = found, now
+        return found
 
-    async def _refresh(self, issuer: str) -> None:
+    def _names(self, published: Sequence[str]) -> dict[str, tuple[str, Partition | None]]:
+        """Every list there is to be: issuer and part by name."""
+        authority = self.registration.authority
+        names: dict[str, tuple[str, Partition | None]] = {}
+        for issuer in authority.issuers:
+            names[issuer] = issuer, None
+            for partition in partitions(authority.places.crl_partitions):
+                names[issuer + partition.suffix] = issuer, partition
+        for name in published:
+            for issuer in authority.issuers:
+                if name.startswith(f"{issuer}.") and (part := Partition.read(name.removeprefix(issuer))):
+                    names[name] = issuer, part
+        return names
+
+    async def _publish(self, name: str, issuer: str, partition: Partition | None, in_force: Kept | None) -> None:
         now = self.clock().replace(microsecond=0)
-        entries = tuple(await self.store.revoked(issuer, now))
-        known = self.current.get(issuer)
-        if known is not None and known.entries == entries and now - known.made_at < FRESH:
+        version = await self.shelf.version(issuer)
+        if in_force and in_force.version == version and now - in_force.this_update < FRESH:
             return
-        number = await self.store.next_crl_number(issuer)
-        der = self.registration.authority.sign_crl(issuer, entries, number, now, LIFETIME)
-        self.current[issuer] = Listed(der, number, now, now + LIFETIME, entries)
+        first, behind = (partition.first, partition.behind) if partition else (None, None)
+        entries = await self.shelf.entries(issuer, now, first, behind)
+        number = await self.shelf.next_number(name, now)
+        # In a thread: tens of megabytes are hashed without holding up the event loop.
+        der = await asyncio.to_thread(
+            self.registration.authority.sign_crl, issuer, entries, number, now, LIFETIME, partition
+        )
+        digest = (await asyncio.to_thread(sha256, der)).hexdigest()
+        await self.shelf.keep(Kept(name, number, version, now, now + LIFETIME, digest, der))
+        self._seen.pop(name, None)

@@ -2,13 +2,13 @@
 
 Each row's hash is HMAC-SHA256 over the row and the hash before it, under a key that is not in the database; the
 head row says where the chain ends, sealed with the same key. So a row changed, removed, moved or cut from the end
-is found and named. What cannot be found from inside is a whole older copy of the database: note `head()` somewhere
-else from time to time and give it to `verify` as an anchor.
+is found and named; the database itself refuses to change or delete one (`upgrades/0006_revocation.sql`). What cannot be
+found from inside is a whole older copy of the database: an `anchor` is noted elsewhere each day, and `verify` compares.
 """
 
 import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -30,6 +30,16 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
+class Anchor:
+    """A head noted elsewhere, in JSON: `at` is the time as text, `seal` proves that it was noted by us."""
+
+    at: str
+    seq: int
+    hash: str
+    seal: str
+
+
+@dataclass(frozen=True, slots=True)
 class Broken:
     """The first row that is not as it was written; `what` is for the operator's log."""
 
@@ -39,7 +49,7 @@ class Broken:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`rows` were found whole, up to `broken` if there is such a row."""
+    """So many `rows` were found whole, up to `broken` if there is such a row."""
 
     rows: int
     broken: Broken | None = None
@@ -94,54 +104,110 @@ class AuditTrail:
         row = tx.one("SELECT seq, hash FROM audit_head WHERE id = 1")
         return Head(row["seq"], row["hash"]) if row else Head(0, "")
 
-    async def verify(self, database: Database, anchor: Head | None = None) -> Verdict:
-        """Walk the chain in small reads, as it stood at the beginning; appending goes on meanwhile."""
-        head, fault = await database.read(self._end)
-        previous = Head(0, "")
-        while previous.seq < head.seq:
+    def prune(self, tx: Tx, at: datetime, before: datetime, most: int = 10_000) -> int:
+        """Forget rows written before then; how many. What remains still begins at a sealed place.
+
+        At most `most` at a time, and never the last row. The database's own triggers refuse to delete any other.
+        """
+        start = self._start(tx)
+        last = tx.one(
+            "SELECT seq, hash FROM audit WHERE seq <= :most AND seq < (SELECT seq FROM audit_head WHERE id = 1)"
+            " AND seq < coalesce((SELECT min(seq) FROM audit WHERE at >= :before), 0) ORDER BY seq DESC LIMIT 1",
+            most=start.seq + most,
+            before=text_of(before),
+        )
+        if last is None:
+            return 0
+        seal = self._seal(Head(last["seq"], last["hash"]), "start")
+        tx.execute("UPDATE audit_start SET seq = :seq, hash = :hash, seal = :seal WHERE id = 1", **last, seal=seal)
+        pruned = tx.execute("DELETE FROM audit WHERE seq <= :seq", seq=last["seq"])
+        self.append(tx, at, "ca", "pruned", "audit", {"through": last["seq"], "rows": pruned})
+        return pruned
+
+    async def verify(self, database: Database, anchors: Sequence[Head] = ()) -> Verdict:
+        """Walk the chain in small reads, as it stood at the beginning; appending goes on meanwhile.
+
+        `anchors` were noted elsewhere: the chain must lead through each of them that lies behind its start.
+        """
+        start, head, fault = await database.read(self._ends)
+        named = {anchor.seq: anchor.hash for anchor in anchors}
+        previous = start
+        while previous.seq < head.seq and not fault.startswith("the start"):
             page = await database.read(_page, previous.seq, head.seq)
             if not page:
-                return Verdict(previous.seq, Broken(previous.seq + 1, "removed"))
+                return Verdict(previous.seq - start.seq, Broken(previous.seq + 1, "removed"))
             for row in page:
-                if what := self._fault(row, previous, anchor):
-                    return Verdict(previous.seq, Broken(previous.seq + 1, what))
+                if what := self._fault(row, previous, named):
+                    return Verdict(previous.seq - start.seq, Broken(previous.seq + 1, what))
                 previous = Head(row["seq"], row["hash"])
-        if previous != head:
+        rows = previous.seq - start.seq
+        if not fault and previous != head:
             fault = "the head names another row"
-        elif anchor and anchor.seq > head.seq:
-            fault = "removed: the anchor is beyond the head"
-        return Verdict(head.seq, Broken(head.seq + 1, fault) if fault else None)
+        elif not fault and named and max(named) > head.seq:
+            fault = "removed: an anchor is beyond the head"
+        return Verdict(rows, Broken(previous.seq + 1, fault) if fault else None)
 
-    def _fault(self, row: Row, previous: Head, anchor: Head | None) -> str | None:
+    async def rows(self, database: Database) -> AsyncIterator[Row]:
+        """All rows as they are, in small reads, up to where the chain ended at the beginning."""
+        _, head, _ = await database.read(self._ends)
+        after = 0
+        while page := await database.read(_page, after, head.seq):
+            for row in page:
+                yield row
+            after = page[-1]["seq"]
+
+    def anchor(self, tx: Tx, at: datetime) -> Anchor:
+        """Where the chain ends now, to be kept somewhere else."""
+        head = self.head(tx)
+        return Anchor(
+            text_of(at), head.seq, head.hash, self._hmac("anchor", json.dumps([text_of(at), head.seq, head.hash]))
+        )
+
+    def is_ours(self, anchor: Anchor) -> bool:
+        """Whether this trail's key has sealed it."""
+        return hmac.compare_digest(self._anchored(anchor.at, Head(anchor.seq, anchor.hash)), anchor.seal)
+
+    def _fault(self, row: Row, previous: Head, named: Mapping[int, str]) -> str | None:
         if row["seq"] != previous.seq + 1:
             return "removed"
         if row["previous"] != previous.hash:
             return "moved, or the row before it was replaced"
         if not hmac.compare_digest(row["hash"], self._hash(row)):
             return "changed"
-        if anchor and anchor.seq == row["seq"] and anchor.hash != row["hash"]:
-            return "not the row that the anchor names"
+        if named.get(row["seq"], row["hash"]) != row["hash"]:
+            return "not the row that an anchor names"
         return None
 
-    def _end(self, tx: Tx) -> tuple[Head, str]:
-        """Where the chain ends, and what is wrong with that (nothing: an empty text)."""
+    def _start(self, tx: Tx) -> Head:
+        row = tx.one("SELECT seq, hash FROM audit_start WHERE id = 1")
+        return Head(row["seq"], row["hash"]) if row else Head(0, "")
+
+    def _ends(self, tx: Tx) -> tuple[Head, Head, str]:
+        """Where the chain begins and ends, and what is wrong with that (nothing: an empty text)."""
+        first = tx.one("SELECT seq, hash, seal FROM audit_start WHERE id = 1")
         row = tx.one("SELECT seq, hash, seal, (SELECT max(seq) FROM audit) AS last FROM audit_head WHERE id = 1")
+        start = Head(first["seq"], first["hash"]) if first else Head(0, "")
+        if first is None or (start.seq and not hmac.compare_digest(first["seal"], self._seal(start, "start"))):
+            return start, Head(0, ""), "the start was changed"
         if row is None:
-            return Head(0, ""), "the head was removed"
+            return start, start, "the head was removed"
         head = Head(row["seq"], row["hash"])
         if (row["last"] or 0) > head.seq:
-            return head, "behind the head: added, or the head was set back"
+            return start, head, "behind the head: added, or the head was set back"
         if head.seq and not hmac.compare_digest(row["seal"], self._seal(head)):
-            return head, "the head was changed"
-        return head, ""
+            return start, head, "the head was changed"
+        return start, head, ""
 
     def _hash(self, row: Row) -> str:
         columns = ("seq", "at", "actor", "act", "subject", "detail", "previous")
         # JSON of a list keeps the columns apart whatever they contain.
         return self._hmac("row", json.dumps([row[column] for column in columns]))
 
-    def _seal(self, head: Head) -> str:
-        return self._hmac("head", json.dumps([head.seq, head.hash]))
+    def _seal(self, head: Head, end: str = "head") -> str:
+        return self._hmac(end, json.dumps([head.seq, head.hash]))
+
+    def _anchored(self, at: str, head: Head) -> str:
+        return self._hmac("anchor", json.dumps([at, head.seq, head.hash]))
 
     def _hmac(self, purpose: str, text: str) -> str:
         return hmac.digest(self._key, f"certtalk audit {purpose}\n{text}".encode(), "sha256").hex()

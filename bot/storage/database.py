@@ -83,6 +83,9 @@ class Tx(Protocol):
 
     def all(self, sql: str, /, **named: Value) -> list[Row]: ...
 
+    def column(self, sql: str, /, **named: Value) -> list[Any]:
+        """The first column alone: for many rows at once."""
+
 
 class Database(Protocol):
     """`deadline` is in seconds; every method may raise `DatabaseUnavailable` and its kinds."""

@@ -88,6 +88,9 @@ class PostgresTx:
     def all(self, sql: str, /, **named: Value) -> list[Row]:
         return self._connection.execute(translated_sql(sql), named).fetchall()
 
+    def column(self, sql: str, /, **named: Value) -> list[Any]:
+        return [next(iter(row.values())) for row in self.all(sql, **named)]
+
 
 class Withdrawn(Exception):
     """The caller waits no longer."""

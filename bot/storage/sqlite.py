@@ -56,6 +56,9 @@ class SqliteTx:
         names = [column[0] for column in cursor.description]
         return [dict(zip(names, row, strict=True)) for row in cursor]
 
+    def column(self, sql: str, /, **named: Value) -> list[Any]:
+        return [row[0] for row in self.connection.execute(sql, named)]
+
 
 @dataclass(slots=True)
 class Request:

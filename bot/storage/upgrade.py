@@ -4,12 +4,18 @@ Many may start at once: each file is applied once. A process killed half-way lea
 are never changed after a release; a schema that a newer program has upgraded is refused.
 """
 
+import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
+from typing import Final
 
 from bot.storage.database import Database, SchemaTooNew, Tx
+
+_ONLY: Final = re.compile(r"-- only: (\w+)\n")
+"""The first line of a statement that the other engine says differently, such as a trigger. (PostgreSQL's is written
+CREATE OR REPLACE TRIGGER: what begins with CREATE TRIGGER ends, for SQLite's scanner, with END.)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +67,8 @@ def _next(tx: Tx, steps: Sequence[Upgrade]) -> int:
         return reached
     step = steps[reached]
     for statement in statements(step.script):
-        tx.execute(statement)
+        if (only := _ONLY.match(statement)) is None or only[1] == tx.engine:
+            tx.execute(statement)
     tx.execute("INSERT INTO schema_version VALUES (:version, :name)", version=step.version, name=step.name)
     return step.version
 

@@ -15,6 +15,7 @@ from bot.storage.database import DatabaseUnavailable
 from bot.web.chat import ChatRoom
 from bot.web.desk import DemoDesk
 from bot.web.guard import BodyTooLarge, Guarded, host_of, too_large
+from bot.web.ocsp import OcspDesk
 from bot.web.pages import SecurePages
 from bot.web.pki import PkiDesk
 from bot.web.policy import PolicyPage
@@ -45,7 +46,7 @@ class Application:
         ]
         scheme, _, authority = service.pages_at.partition("://")
         # Outside of everything else, so that an answer to a fault carries the headers as well.
-        self.asgi: ASGIApp = Guarded(
+        guarded = Guarded(
             Starlette(
                 routes=routes,
                 exception_handlers={
@@ -59,6 +60,7 @@ class Application:
             # A page elsewhere must not reach the loopback demo under a name of its own (DNS rebinding).
             hosts=frozenset({host_of(authority), "127.0.0.1", "localhost", "[::1]"}),
         )
+        self.asgi: ASGIApp = OcspDesk(guarded, service.answering)
 
     def _webhook(self, telegram: Telegram | None) -> list[Route]:
         if telegram is None or telegram.settings.telegram_mode != "webhook":

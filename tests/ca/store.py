@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from ca.errors import ActiveCertificateExists, KeyReused, NotFound, RequestConflict
-from ca.ports import Plan, Record, RevokedEntry, Serial, Status, SubscriberId
+from ca.ports import Plan, Record, Serial, Status, SubscriberId
 
 ACTIVE = {Status.PLANNED, Status.VALID, Status.HELD}
 
@@ -17,7 +17,6 @@ class Killed(Exception):
 class MemoryStore:
     def __init__(self) -> None:
         self.records: dict[int, Record] = {}
-        self.crl_numbers: dict[str, int] = {}
         self.steps: list[str] = []
         self.kill_at: str | None = None
         """`before plan`, `after complete` …: raised once."""
@@ -39,7 +38,12 @@ class MemoryStore:
             if record.plan.public_key_sha256 == plan.public_key_sha256:
                 raise KeyReused
             mine = record.plan.subscriber == plan.subscriber and record.plan.profile == plan.profile
-            if mine and record.status in ACTIVE and record.plan.not_after >= plan.planned_at:
+            if (
+                mine
+                and plan.replaces != record.plan.serial
+                and record.status in ACTIVE
+                and record.plan.not_after >= plan.planned_at
+            ):
                 raise ActiveCertificateExists
         self.records[plan.serial] = Record(plan, Status.PLANNED)
         self._step("after plan")
@@ -76,28 +80,28 @@ class MemoryStore:
             if r.plan.subscriber == subscriber and r.status in {Status.VALID, Status.HELD}
         ]
 
-    async def revoke(self, serial: Serial, at: datetime, reason: str) -> Record:
+    async def revoke(self, serial: Serial, at: datetime, reason: str, by: str) -> Record:
         record = self.records.get(serial)
         if record is None:
             raise NotFound
         if record.status in {Status.VALID, Status.HELD}:
             status = Status.HELD if reason == "certificateHold" else Status.REVOKED
+            at = record.revoked_at or at
             self.records[serial] = replace(record, status=status, revoked_at=at, reason=reason)
         return self.records[serial]
 
-    async def release(self, serial: Serial, at: datetime) -> Record:
+    async def release(self, serial: Serial, at: datetime, by: str) -> Record:
         record = self.records[serial]
         self.records[serial] = replace(record, status=Status.VALID, revoked_at=None, reason=None)
         return self.records[serial]
 
-    async def revoked(self, issuer: str, now: datetime) -> Sequence[RevokedEntry]:
-        listed = {Status.REVOKED, Status.HELD, Status.FAILED}
-        return [
-            RevokedEntry(Serial(s), r.revoked_at or now, r.reason or "unspecified")
-            for s, r in sorted(self.records.items())
-            if r.status in listed and r.plan.issuer == issuer
-        ]
+    async def settle(self, serial: Serial, at: datetime, reason: str, by: str) -> Record:
+        successor = self.records[serial]
+        if successor.plan.replaces is None:
+            raise RequestConflict
+        await self.revoke(successor.plan.replaces, at, reason, by)
+        return successor
 
-    async def next_crl_number(self, issuer: str) -> int:
-        self.crl_numbers[issuer] = self.crl_numbers.get(issuer, 0) + 1
-        return self.crl_numbers[issuer]
+    async def lapsed(self, held_before: datetime) -> Sequence[Serial]:
+        held = (r for r in self.records.values() if r.status is Status.HELD)
+        return [r.plan.serial for r in held if r.revoked_at is not None and r.revoked_at <= held_before]

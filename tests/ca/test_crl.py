@@ -2,19 +2,25 @@
 
 import time
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from cryptography import x509
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ca import crl, der
+from ca.partition import MOST, Partition, partition_of, partitions
 from ca.ports import RevokedEntry, Serial
 from tests.ca.pki import NOW, pki
 
 DAY = timedelta(days=1)
 
 
-def load(*entries: RevokedEntry, kind: str = "p-256") -> x509.CertificateRevocationList:
-    signed = pki(kind).authority.sign_crl("certtalk-1", entries, 7, NOW, DAY)
+def load(
+    *entries: RevokedEntry, kind: str = "p-256", partition: Partition | None = None
+) -> x509.CertificateRevocationList:
+    signed = pki(kind).authority.sign_crl("certtalk-1", list(map(crl.entry, entries)), 7, NOW, DAY, partition)
     loaded = x509.load_der_x509_crl(signed)
     assert loaded.is_signature_valid(pki(kind).issuer.public_key)
     return loaded
@@ -45,6 +51,36 @@ def test_reasons(reason: str) -> None:
 def test_unspecified_is_said_by_saying_nothing() -> None:
     (entry,) = load(RevokedEntry(Serial(1 << 158), NOW, "unspecified"))
     assert len(entry.extensions) == 0
+
+
+def test_a_part_names_itself_as_the_certificates_in_it_do() -> None:
+    part = Partition(2, 8)
+    loaded = load(RevokedEntry(Serial(1 << 158), NOW, "superseded"), partition=part)
+    found = loaded.extensions.get_extension_for_class(x509.IssuingDistributionPoint)
+    assert found.critical, "RFC 5280 §5.2.5"
+    point = found.value
+    assert [str(name.value) for name in point.full_name or ()] == ["http://pki.example/pki/certtalk-1.2.8.crl"]
+    assert (point.only_contains_user_certs, point.only_contains_ca_certs, point.indirect_crl) == (True, False, False)
+    assert (point.only_contains_attribute_certs, point.only_some_reasons) == (False, None)
+    assert len(loaded.extensions) == 3
+
+
+@given(st.integers(1 << 158, (1 << 159) - 1), st.integers(2, MOST))
+def test_every_serial_number_is_in_one_part(serial: int, of: int) -> None:
+    def holds(part: Partition) -> bool:
+        return (part.first is None or part.first <= serial) and (part.behind is None or serial < part.behind)
+
+    parts = partitions(of)
+    assert [part for part in parts if holds(part)] == [partition_of(Serial(serial), of)]
+    assert all(earlier.behind == later.first for earlier, later in pairwise(parts))
+    assert [Partition.read(part.suffix) for part in parts] == parts
+
+
+@pytest.mark.parametrize(
+    "suffix", ["", ".", ".0.1", ".4.4", ".01.4", ".1.257", ".-1.4", ".1.4.4", ".1.4\n", ".\u0661.4"]
+)
+def test_what_is_no_part(suffix: str) -> None:
+    assert Partition.read(suffix) is None
 
 
 def test_time_must_move() -> None:

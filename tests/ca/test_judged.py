@@ -1,6 +1,7 @@
 """Independent judges over what the ring really makes: parsers, linters and path validators of other people."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,8 +12,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp as library
 
-from ca import npki, pkcs12
-from ca.ports import Record, RevokedEntry, Serial, Status
+from ca import crl, npki, pkcs12
+from ca.partition import partition_of
+from ca.ports import Record, RevokedEntry, Serial, Standing, Status
 from tests import judges
 from tests.ca.pki import IDN, Pki, R, enrollment, make_pki, request, subscriber_key
 
@@ -98,25 +100,31 @@ def test_the_chain(made: Made, tmp_path: Path) -> None:
 def test_revocation_lists(made: Made) -> None:
     issuer, sign = made.pki.issuer.name, made.pki.authority.sign_crl
     revoked = [
-        RevokedEntry(made.record.plan.serial, made.now, "keyCompromise"),
-        RevokedEntry(Serial(1 << 158), made.now, "unspecified"),
-        RevokedEntry(Serial(1 << 158 | 1), made.now, "certificateHold"),
+        crl.entry(one)
+        for one in (
+            RevokedEntry(made.record.plan.serial, made.now, "keyCompromise"),
+            RevokedEntry(Serial(1 << 158), made.now, "unspecified"),
+            RevokedEntry(Serial(1 << 158 | 1), made.now, "certificateHold"),
+        )
     ]
     empty = made.write("empty.crl", sign(issuer, [], 1, made.now, DAY))
     full = made.write("full.crl", sign(issuer, revoked, 2, made.now, DAY))
     judges.check_crl(empty, made.issuing)
     judges.check_crl(full, made.issuing, empty)
+    part = partition_of(made.record.plan.serial, 4)
+    judges.check_crl(made.write("part.crl", sign(issuer, revoked[:1], 2, made.now, DAY, part)), made.issuing)
 
 
 @pytest.mark.parametrize("status", ["good", "revoked", "unknown"])
 def test_ocsp_answers(made: Made, status: str) -> None:
+    serial, issuer = made.record.plan.serial, made.pki.issuer.name
     known = {
-        "good": made.record,
-        "revoked": replace(made.record, status=Status.REVOKED, revoked_at=made.now, reason="superseded"),
-        "unknown": None,
+        "good": {serial: Standing(issuer, Status.VALID)},
+        "revoked": {serial: Standing(issuer, Status.REVOKED, made.now, "superseded")},
+        "unknown": {},
     }[status]
 
-    async def lookup(serial: Serial) -> Record | None:
+    async def lookup(serials: Sequence[Serial]) -> dict[Serial, Standing]:
         return known
 
     leaf = x509.load_der_x509_certificate(made.leaf.read_bytes())

@@ -2,16 +2,18 @@
 
 import asyncio
 from collections.abc import Callable
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from bot.storage import audit
 from bot.storage.audit import AuditTrail, Broken, Head, Verdict
-from bot.storage.database import Database, Tx
+from bot.storage.database import ConstraintViolated, Database, Tx
 
 AT = datetime(2026, 11, 22, 10, tzinfo=UTC)
 KEY = bytes(range(32))
+DAY = timedelta(days=1)
 
 
 @pytest.fixture
@@ -28,6 +30,22 @@ async def trail(database: Database, monkeypatch: pytest.MonkeyPatch) -> AuditTra
     return kept
 
 
+def unguarded(tx: Tx) -> None:
+    """What whoever owns the database can do."""
+    of = " ON audit" if tx.engine == "postgres" else ""
+    for trigger in ("audit_unchanged", "audit_kept"):
+        tx.execute(f"DROP TRIGGER IF EXISTS {trigger}{of}")
+
+
+@pytest.mark.parametrize(
+    "sql", ["DELETE FROM audit WHERE seq = 9", "DELETE FROM audit", "UPDATE audit SET detail = '{}' WHERE seq = 3"]
+)
+async def test_the_database_itself_refuses_to_change_a_row(database: Database, trail: AuditTrail, sql: str) -> None:
+    with pytest.raises(ConstraintViolated, match="append-only"):
+        await database.run(lambda tx: tx.execute(sql))
+    assert await trail.verify(database) == Verdict(9)
+
+
 async def test_a_whole_chain(database: Database, trail: AuditTrail) -> None:
     assert await trail.verify(database) == Verdict(9)
 
@@ -37,6 +55,7 @@ async def test_an_empty_chain(database: Database) -> None:
 
 
 def write(tx: Tx, sql: str, text: str) -> None:
+    unguarded(tx)
     tx.execute(sql, text=text)
 
 
@@ -69,6 +88,8 @@ SPOIL: dict[str, tuple[str, int]] = {
     "head set back": ("UPDATE audit_head SET seq = 8, hash = (SELECT hash FROM audit WHERE seq = 8)", 9),
     "head forged": ("UPDATE audit_head SET seal = 'x'", 10),
     "head removed": ("DELETE FROM audit_head", 1),
+    "start moved": ("UPDATE audit_start SET seq = 3, hash = (SELECT hash FROM audit WHERE seq = 3)", 4),
+    "start removed": ("DELETE FROM audit_start", 1),
     "head emptied": ("UPDATE audit_head SET seq = 0, hash = '', seal = ''", 1),
 }
 
@@ -76,6 +97,7 @@ SPOIL: dict[str, tuple[str, int]] = {
 @pytest.mark.parametrize("how", SPOIL)
 async def test_what_was_done_is_found(database: Database, trail: AuditTrail, how: str) -> None:
     sql, first = SPOIL[how]
+    await database.run(unguarded)
     await database.run(lambda tx: tx.execute(sql))
     broken = (await trail.verify(database)).broken
     assert broken is not None
@@ -84,6 +106,7 @@ async def test_what_was_done_is_found(database: Database, trail: AuditTrail, how
 
 async def test_swapped_rows_are_found(database: Database, trail: AuditTrail) -> None:
     def swap(tx: Tx) -> None:
+        unguarded(tx)
         for old, new in ((3, 100), (4, 3), (100, 4)):
             tx.execute("UPDATE audit SET seq = :new WHERE seq = :old", old=old, new=new)
 
@@ -93,6 +116,7 @@ async def test_swapped_rows_are_found(database: Database, trail: AuditTrail) -> 
 
 async def test_tail_and_head_cut_together_without_the_key(database: Database, trail: AuditTrail) -> None:
     def cut(tx: Tx) -> None:
+        unguarded(tx)
         tx.execute("DELETE FROM audit WHERE seq > 7")
         tx.execute("UPDATE audit_head SET seq = 7, hash = (SELECT hash FROM audit WHERE seq = 7)")
 
@@ -107,14 +131,15 @@ async def test_an_older_copy_is_found_by_an_anchor(database: Database, trail: Au
     anchor = await database.read(trail.head)
 
     def restore(tx: Tx) -> None:
+        unguarded(tx)
         tx.execute("DELETE FROM audit WHERE seq = 10")
         tx.execute("UPDATE audit_head SET seq = :seq, hash = :hash, seal = :seal WHERE id = :id", **older)
 
     await database.run(restore)
     assert await trail.verify(database) == Verdict(9)
-    assert (await trail.verify(database, anchor)).broken == Broken(10, "removed: the anchor is beyond the head")
+    assert (await trail.verify(database, [anchor])).broken == Broken(10, "removed: an anchor is beyond the head")
     wrong = Head(5, "0" * 64)
-    assert (await trail.verify(database, wrong)).broken == Broken(5, "not the row that the anchor names")
+    assert (await trail.verify(database, [wrong])).broken == Broken(5, "not the row that an anchor names")
 
 
 async def test_another_key_fits_nothing(database: Database, trail: AuditTrail) -> None:
@@ -143,3 +168,40 @@ async def test_what_is_undone_leaves_no_gap(database: Database, trail: AuditTrai
     with pytest.raises(LookupError):
         await database.run(fails)
     assert await trail.verify(database) == Verdict(9)
+
+
+async def pruned(database: Database, trail: AuditTrail, before: datetime, most: int = 10_000) -> int:
+    return await database.run(lambda tx: trail.prune(tx, AT + DAY, before, most))
+
+
+async def test_what_is_pruned_leaves_a_chain_that_holds(database: Database, trail: AuditTrail) -> None:
+    await database.run(lambda tx: trail.append(tx, AT + DAY, "ca", "issued", "serial 10"))
+    anchors = [Head(row["seq"], row["hash"]) async for row in trail.rows(database)]
+    assert await pruned(database, trail, AT) == 0
+    assert await pruned(database, trail, AT + DAY, most=4) == 4
+    assert await pruned(database, trail, AT + DAY) == 5
+    assert await pruned(database, trail, AT + DAY) == 0, "the rows about pruning are young"
+    assert [row["seq"] async for row in trail.rows(database)] == [10, 11, 12]
+    assert await trail.verify(database, anchors) == Verdict(3)
+    with pytest.raises(ConstraintViolated):
+        await database.run(lambda tx: tx.execute("DELETE FROM audit WHERE seq = 10"))
+
+
+async def test_the_last_row_is_never_pruned(database: Database, trail: AuditTrail) -> None:
+    assert await pruned(database, trail, AT + 9 * DAY) == 0, "nothing is left that says where to begin"
+
+
+async def test_moving_the_start_without_the_key_is_found(database: Database, trail: AuditTrail) -> None:
+    await database.run(
+        lambda tx: tx.execute("UPDATE audit_start SET seq = 3, hash = (SELECT hash FROM audit WHERE seq = 3)")
+    )
+    await database.run(lambda tx: tx.execute("DELETE FROM audit WHERE seq <= 3"))
+    assert (await trail.verify(database)).broken == Broken(4, "the start was changed")
+
+
+async def test_an_anchor_is_sealed(database: Database, trail: AuditTrail) -> None:
+    anchor = await database.read(lambda tx: trail.anchor(tx, AT))
+    assert anchor.seq == 9
+    assert trail.is_ours(anchor)
+    assert not trail.is_ours(replace(anchor, seq=8))
+    assert not AuditTrail(bytes(32)).is_ours(anchor)

@@ -10,6 +10,8 @@ from bot.storage import reminders
 from bot.storage.audit import AuditTrail, Verdict
 from bot.storage.certificates import Certificates
 from bot.storage.database import ConstraintViolated, Database, Tx, open_database
+from bot.storage.lists import Lists
+from ca import crl
 from ca.errors import ActiveCertificateExists, KeyReused, NotFound, RequestConflict
 from ca.ports import CertificateStore, Record, RevokedEntry, Serial, Status, SubscriberId
 from tests.storage.plans import AT, DAY, YEAR, der, plan
@@ -33,6 +35,10 @@ async def issued(store: CertificateStore, **about: str) -> Record:
     wanted = plan(**about)  # type: ignore[arg-type]
     await store.plan(wanted)
     return await store.complete(wanted.serial, der(wanted), AT)
+
+
+async def listed(database: Database) -> list[bytes]:
+    return await Lists(database).entries("issuing-1", AT, None, None)
 
 
 async def acts(database: Database) -> list[str]:
@@ -215,7 +221,7 @@ async def test_a_failed_one_is_listed_and_never_finished(store: Certificates, da
     await store.plan(lost)
     await store.fail(lost.serial, AT, "crashed")
     await store.fail(lost.serial, AT + HOUR, "again")
-    assert await store.revoked("issuing-1", AT) == [RevokedEntry(lost.serial, AT, "unspecified")]
+    assert await listed(database) == [crl.entry(RevokedEntry(lost.serial, AT, "unspecified"))]
     assert await store.unfinished() == []
     with pytest.raises(RequestConflict):
         await store.complete(lost.serial, der(lost), AT)
@@ -251,7 +257,7 @@ async def test_hold_and_release(store: Certificates, database: Database) -> None
     assert await store.active(KIM) == [held]
     assert await store.release(first.plan.serial, AT + DAY) == first
     assert await store.release(first.plan.serial, AT + DAY) == first
-    assert await store.revoked("issuing-1", AT) == []
+    assert await listed(database) == [b""]
     assert await acts(database) == ["issuing", "issued", "held", "released"]
 
 
@@ -262,18 +268,6 @@ async def test_a_hold_that_ends_in_revocation_keeps_its_date(store: Certificates
     assert (revoked.status, revoked.revoked_at, revoked.reason) == (Status.REVOKED, AT + HOUR, "keyCompromise")
 
 
-async def test_the_list_is_by_issuer_and_serial_and_ends_with_the_certificate(store: Certificates) -> None:
-    serials = []
-    for n in range(5):
-        record = await issued(store, subscriber=str(n), issuer=f"issuing-{n % 2}")
-        await store.revoke(record.plan.serial, AT, "certificateHold" if n else "superseded")
-        serials.append(record.plan.serial)
-    end = AT + YEAR
-    assert [entry.serial for entry in await store.revoked("issuing-0", end)] == serials[::2]
-    assert [entry.serial for entry in await store.revoked("issuing-1", end)] == serials[1::2]
-    assert await store.revoked("issuing-0", end + timedelta(seconds=1)) == []
-
-
 async def test_active_ends_with_the_certificate(database: Database, audit: AuditTrail) -> None:
     now = AT
     store = Certificates(database, audit, export_key=KEY, now=lambda: now)
@@ -282,12 +276,6 @@ async def test_active_ends_with_the_certificate(database: Database, audit: Audit
     assert await store.active(KIM) == [record]
     now += timedelta(seconds=1)
     assert await store.active(KIM) == []
-
-
-async def test_crl_numbers_grow_for_each_issuer(store: Certificates) -> None:
-    numbers = await asyncio.gather(*(store.next_crl_number("a") for _ in range(20)))
-    assert sorted(numbers) == list(range(1, 21))
-    assert await store.next_crl_number("b") == 1
 
 
 async def test_the_plan_is_undone_when_the_audit_cannot_be_written(store: Certificates, database: Database) -> None:
@@ -309,7 +297,7 @@ async def test_the_audit_names_what_was_signed_and_no_person(store: Certificates
 
 
 async def test_export(store: Certificates, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.storage.certificates.PAGE", 2)
+    monkeypatch.setattr("bot.storage.exporting.PAGE", 2)
     records = [await issued(store, subscriber="kim" if n < 2 else str(n), profile=str(n)) for n in range(5)]
     await store.revoke(records[1].plan.serial, AT + HOUR, "keyCompromise")
     await store.plan(plan(subscriber="planned"))

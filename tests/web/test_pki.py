@@ -99,23 +99,83 @@ def number(crl: x509.CertificateRevocationList) -> int:
     return crl.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
 
 
-async def test_the_number_grows_over_restarts_and_stays_while_nothing_changes(start: Start) -> None:
+async def test_the_list_in_force_stays_over_restarts_while_nothing_changes(start: Start) -> None:
     numbers, clock = [], Clock()
     for _ in range(3):
         async with start(clock) as outside:
             for _ in range(3):
                 await outside.service.listing.work()
                 numbers.append(number(x509.load_der_x509_crl((await fetched(outside, f"{ISSUING}.crl")).content)))
-    assert numbers == sorted(numbers)
-    assert len(set(numbers)) == 3
+    assert len(set(numbers)) == 1
+
+
+async def test_two_workers_serve_one_list_and_agree_on_every_status(start: Start) -> None:
+    clock = Clock()
+    async with start(clock) as one, start(clock) as other:
+        _, issued = await one.browser().enrolled()
+        serial = Serial(int(issued["serial"], 16))
+        for worker in (one, other):
+            await worker.service.answering.work()
+            await worker.service.listing.work()
+            assert await status(worker, serial) == await status(worker, serial) == "GOOD"
+        first = [number(x509.load_der_x509_crl((await fetched(w, f"{ISSUING}.crl")).content)) for w in (one, other)]
+        await one.service.registration.revoke(serial, "superseded", clock())
+        assert await status(one, serial) == "REVOKED", "at once in the process that did it"
+        await other.service.answering.work()
+        assert await status(other, serial) == "REVOKED", "and everywhere after the next look"
+        await other.service.listing.work()
+        clock.move(seconds=6)
+        second = [number(x509.load_der_x509_crl((await fetched(w, f"{ISSUING}.crl")).content)) for w in (one, other)]
+        assert first[0] == first[1] < second[0] == second[1]
+
+
+async def test_what_was_prepared_is_not_trusted_without_a_look_at_the_changes(start: Start) -> None:
+    clock = Clock()
+    async with start(clock) as one, start(clock) as other:
+        _, issued = await one.browser().enrolled()
+        serial = Serial(int(issued["serial"], 16))
+        await other.service.answering.work()
+        assert await status(other, serial) == "GOOD"
+        await one.service.registration.hold(serial, clock())
+        clock.move(seconds=5)
+        assert await status(other, serial) == "REVOKED"
+
+
+async def test_lists_in_parts(start: Start) -> None:
+    async with start(Clock(), crl_partitions=4) as outside:
+        _, issued = await outside.browser().enrolled()
+        certificate = x509.load_der_x509_certificate(base64.b64decode(issued["certificate"]))
+        await outside.service.registration.revoke(Serial(certificate.serial_number), "superseded", outside.clock())
+        await outside.service.listing.work()
+        [point] = certificate.extensions.get_extension_for_class(x509.CRLDistributionPoints).value
+        [name] = point.full_name or ()
+        parts = [f"{ISSUING}.{index}.4.crl" for index in range(4)]
+        [mine] = [part for part in parts if str(name.value).endswith(part)]
+        for path in (f"{ISSUING}.crl", *parts):
+            listed = x509.load_der_x509_crl((await fetched(outside, path)).content)
+            found = listed.get_revoked_certificate_by_serial_number(certificate.serial_number)
+            assert (found is not None) is (path in (mine, f"{ISSUING}.crl"))
+        for stranger in (".4.4", ".0.8", ".0.1", ".0"):
+            assert (await fetched(outside, f"{ISSUING}{stranger}.crl")).status_code == 404
+    async with start(Clock()) as outside:
+        await outside.service.listing.work()
+        assert (await fetched(outside, mine)).status_code == 200, "its address stands in certificates"
 
 
 async def test_a_list_that_is_known_is_not_sent_again(outside: Outside) -> None:
     first = await fetched(outside, f"{ISSUING}.crl")
-    assert "max-age=60" in first.headers["cache-control"]
+    assert "max-age=86400" in first.headers["cache-control"], "until nextUpdate"
     assert first.headers["content-type"] == "application/pkix-crl"
     again = await fetched(outside, f"{ISSUING}.crl", **{"If-None-Match": first.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
+    since = await fetched(outside, f"{ISSUING}.crl", **{"If-Modified-Since": first.headers["last-modified"]})
+    assert since.status_code == 304
+    changed = await fetched(
+        outside, f"{ISSUING}.crl", **{"If-None-Match": '"x"', "If-Modified-Since": first.headers["last-modified"]}
+    )
+    assert changed.status_code == 200
+    head = await outside.browser().http.head(f"{ISSUING}.crl")
+    assert head.headers["content-length"] == str(len(first.content))
     assert x509.load_der_x509_crl(first.content).next_update_utc > outside.clock()
 
 

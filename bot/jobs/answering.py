@@ -1,0 +1,136 @@
+"""OCSP answers signed in advance: by the octets of the request, dropped when the status changes, kept fresh.
+
+Most clients send the same few octets for a certificate, so the hot path is one look-up by them; what it finds was
+signed when somebody first asked, or by `work`. Every worker reads the table of status changes each second and drops
+what it said about those serials; when that table cannot be read for a while, nothing prepared is given out at all. So
+all workers agree within `TRUSTED`. Answers with a nonce are signed on demand, and `unknown` is never kept: the serial
+may be issued the next moment.
+"""
+
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Final, Protocol
+
+from bot.storage.database import DatabaseError
+from ca import ocsp
+from ca.ports import Serial, Standing, Status
+from ca.registration import RegistrationAuthority
+
+MOST: Final = 50_000
+"""Answers kept, about 1 KiB each; the one not asked for longest goes first."""
+FRESH: Final = ocsp.LIFETIME / 4
+"""Older ones are signed anew in the background."""
+TRUSTED: Final = timedelta(seconds=4)
+"""How long the last look at the status changes is good for."""
+AT_A_TIME: Final = 200
+"""Signed anew in one turn of the job, so that it never holds up the loop for long."""
+
+_REFUSED: Final = len(ocsp.Refusal.INTERNAL_ERROR.response())
+
+
+@dataclass(frozen=True, eq=False, slots=True, weakref_slot=True)
+class Prepared:
+    """A signed answer as it goes out. `etag` is over its octets, `certain` False for a refusal or an `unknown`."""
+
+    der: bytes
+    etag: str
+    made_at: datetime
+    valid_until: datetime
+    serials: tuple[Serial, ...] = ()
+    certain: bool = False
+
+
+class Statuses(Protocol):
+    """`bot.storage.certificates.Certificates`."""
+
+    async def standings(self, serials: Sequence[Serial]) -> Mapping[Serial, Standing]: ...
+
+    async def changes_after(self, version: int) -> tuple[int, frozenset[Serial] | None]: ...
+
+
+class Answering:
+    def __init__(self, registration: RegistrationAuthority, statuses: Statuses, clock: Callable[[], datetime]) -> None:
+        self.registration, self.statuses, self.clock = registration, statuses, clock
+        self._kept: OrderedDict[bytes, Prepared] = OrderedDict()
+        self._requests: defaultdict[Serial, set[bytes]] = defaultdict(set)
+        self._version = 0
+        self._looked_at: datetime | None = None
+
+    def prepared(self, request: bytes) -> Prepared | None:
+        """What was signed for exactly this request and still holds; None: ask `answer`."""
+        found = self._kept.get(request)
+        if found is None or self._looked_at is None:
+            return None
+        now = self.clock()
+        if now - self._looked_at > TRUSTED or now >= found.valid_until:
+            return None
+        return found
+
+    async def answer(self, request: bytes) -> Prepared:
+        """A DER OCSPResponse to whatever was sent. Raises nothing: without a database it says tryLater."""
+        if found := self.prepared(request):
+            self._kept.move_to_end(request)
+            return found
+        try:
+            return await self._signed(request)
+        except DatabaseError:
+            return self._refused(ocsp.Refusal.TRY_LATER)
+
+    async def work(self) -> None:
+        """Drop what was said about serials whose status has changed; sign the oldest answers anew."""
+        looked_at = self.clock()
+        self._version, changed = await self.statuses.changes_after(self._version)
+        if changed is None:
+            self._forget_all()
+            changed = frozenset()
+        for serial in changed:
+            self.forget(serial)
+        self._looked_at = looked_at
+        ageing = [request for request, one in self._kept.items() if looked_at - one.made_at >= FRESH]
+        for request in ageing[:AT_A_TIME]:
+            await self._signed(request)
+
+    def forget(self, serial: Serial) -> None:
+        """Nothing said about this serial is said again."""
+        for request in self._requests.pop(serial, set()):
+            self._kept.pop(request, None)
+
+    def _forget_all(self) -> None:
+        self._kept.clear()
+        self._requests.clear()
+
+    async def _signed(self, request: bytes) -> Prepared:
+        asked = self.registration.authority.read_ocsp(request)
+        if isinstance(asked, ocsp.Refusal):
+            return self._refused(asked)
+        version, now = self._version, self.clock().replace(microsecond=0)
+        standings = await self.statuses.standings(asked.serials)
+        der = self.registration.authority.sign_ocsp(asked, standings, now)
+        certain = len(der) > _REFUSED and all(
+            serial in standings and standings[serial].status is not Status.PLANNED for serial in asked.serials
+        )
+        made = Prepared(
+            der, f'"{sha256(der).hexdigest()}"', now, ocsp.valid_until(asked.signer, now), asked.serials, certain
+        )
+        # While we looked, the job may have read of a change that our look came too early for.
+        if certain and asked.questions.nonce is None and version == self._version:
+            self._keep(request, made)
+        return made
+
+    def _keep(self, request: bytes, made: Prepared) -> None:
+        self._kept[request] = made
+        for serial in made.serials:
+            self._requests[serial].add(request)
+        while len(self._kept) > MOST:
+            oldest, dropped = self._kept.popitem(last=False)
+            for serial in dropped.serials:
+                self._requests[serial].discard(oldest)
+                if not self._requests[serial]:
+                    del self._requests[serial]
+
+    def _refused(self, refusal: ocsp.Refusal) -> Prepared:
+        now = self.clock()
+        return Prepared(refusal.response(), "", now, now)
