@@ -125,6 +125,7 @@ class Desk:
 
 async def init_authority(arguments: argparse.Namespace, settings: Settings) -> int:
     from bot.app import is_used
+    from bot.profiles import load_responder
     from bot.vault import Vault, VaultRefused
     from bot.vault.passphrases import passphrase_file
 
@@ -139,11 +140,11 @@ async def init_authority(arguments: argparse.Namespace, settings: Settings) -> i
     wanted = desk.vault.order(text)
     folder = arguments.root_folder or desk.vault.root_folder
     place = desk.texts("ca.in_token" if settings.ca_token else "ca.in_folder", path=desk.vault.folder)
-    root, issuing = wanted.root, wanted.issuing
+    root, issuing, responder = wanted.root, wanted.issuing, load_responder(settings)
     desk.say(
         "init_plan", organization=wanted.organization, country=wanted.country, root=root.name, root_kind=root.key,
         root_years=root.years, issuing=issuing.name, issuing_kind=issuing.key, issuing_years=issuing.years,
-        ocsp_kind=wanted.ocsp_key, place=place, root_folder=folder, url=settings.public_url,
+        ocsp_kind=responder.key, ocsp_days=responder.days, place=place, root_folder=folder, url=settings.public_url,
     )  # fmt: skip
     if not desk.agreed():
         return 2

@@ -9,8 +9,6 @@
     name = "Example Bank CA 1"
     key = "rsa-3072"
     years = 10
-    [ocsp]
-    key = "p-256"
 
 Every field may be left out; what a subject may contain is what a printed certificate shows without doubt.
 """
@@ -26,10 +24,9 @@ from ca.errors import ProfileError
 KEY_KINDS: Final = ("rsa-2048", "rsa-3072", "rsa-4096", "p-256")
 MAX_YEARS: Final = 30
 _FIELDS: Final[dict[str, dict[str, type]]] = {
-    "": {"organization": str, "country": str, "root": dict, "issuing": dict, "ocsp": dict},
+    "": {"organization": str, "country": str, "root": dict, "issuing": dict},
     "root": {"name": str, "key": str, "years": int},
     "issuing": {"name": str, "key": str, "years": int},
-    "ocsp": {"key": str},
 }
 _NAME: Final = re.compile(r"[0-9A-Za-z가-힣](?:[0-9A-Za-z가-힣 .()-]{0,62}[0-9A-Za-z가-힣.)])?")
 
@@ -49,7 +46,6 @@ class Order:
     country: str
     root: Member
     issuing: Member
-    ocsp_key: str
 
 
 def parse(text: str, *, organization: str, key: str) -> Order:
@@ -73,7 +69,7 @@ def parse(text: str, *, organization: str, key: str) -> Order:
         raise ProfileError("[issuing] name: the root has the same; give each its own")
     if issuing.years > root.years:
         raise ProfileError(f"[issuing] years: {issuing.years}; write at most the root's {root.years}")
-    return Order(organization, country, root, issuing, _kind("ocsp", _table("ocsp", table).get("key", "p-256")))
+    return Order(organization, country, root, issuing)
 
 
 def _known(name: str, table: Mapping[str, object]) -> None:

@@ -22,7 +22,7 @@ from bot.vault.refusal import VaultRefused
 from ca import ceremony, crl, keys, order
 from ca.issuer import Issuer, OcspSigner, public_key, same_key
 from ca.order import Order
-from ca.profiles import Places
+from ca.profiles import Places, Responder
 from ca.signing import Signer, SoftwareKey
 
 ROOT_CRL: Final = timedelta(days=366)
@@ -36,8 +36,8 @@ def root_key_name(root: x509.Certificate) -> str:
 
 
 def make_authority(
-    folder: Folder, wanted: Order, places: Places, keyring: Keyring, root_folder: Path, root_passphrase: bytes,
-    now: datetime,
+    folder: Folder, wanted: Order, places: Places, keyring: Keyring, responder: Responder, root_folder: Path,
+    root_passphrase: bytes, now: datetime,
 ) -> Path:  # fmt: skip
     """Root, issuing CA and OCSP signer in `folder`; the root's key, sealed, in a file of `root_folder`."""
     folder.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -52,7 +52,7 @@ def make_authority(
             root, root_signer, issuing_key.signer.public_key, _name(wanted, wanted.issuing.name), now, places,
             years=wanted.issuing.years,
         )  # fmt: skip
-        make_ocsp(draft, FIRST, issuing, issuing_key.signer, keyring, wanted.ocsp_key, now)
+        make_ocsp(draft, FIRST, issuing, issuing_key.signer, keyring, responder, now)
         draft.keep_pair(FIRST, issuing, issuing_key.sealed)
         keep(draft.path / "root.pem", root.public_bytes(Encoding.PEM))
         keep(draft.path / "root.crl", _root_crl(root, root_signer, 1, now))
@@ -74,18 +74,20 @@ def make_authority(
 
 
 def make_ocsp(
-    folder: Folder, issuer: str, issuing: x509.Certificate, signer: Signer, keyring: Keyring, kind: str, now: datetime
-) -> OcspSigner:
+    folder: Folder, issuer: str, issuing: x509.Certificate, signer: Signer, keyring: Keyring, wanted: Responder,
+    now: datetime,
+) -> OcspSigner:  # fmt: skip
     """The next OCSP signer of `issuer`."""
-    fresh = keyring.make(kind, f"certtalk ocsp-{issuer}")
-    certificate = ceremony.make_ocsp_signer(issuing, signer, fresh.signer.public_key, now)
+    fresh = keyring.make(wanted.key, f"certtalk ocsp-{issuer}")
+    certificate = ceremony.make_ocsp_signer(issuing, signer, fresh.signer.public_key, now, days=wanted.days)
     folder.keep_pair(f"ocsp-{issuer}", certificate, fresh.sealed)
     return OcspSigner(certificate, fresh.signer)
 
 
 def next_issuing(
-    folder: Folder, root_signer: Signer, kind: str, years: int, places: Places, keyring: Keyring, now: datetime
-) -> str:
+    folder: Folder, root_signer: Signer, kind: str, years: int, places: Places, keyring: Keyring, responder: Responder,
+    now: datetime,
+) -> str:  # fmt: skip
     """A new current issuing CA below the same root; those before it go on listing and answering. Its name."""
     with folder.alone():
         root, before, name = folder.root(), folder.certificate(folder.issuing()[-1]), folder.next_issuing()
@@ -98,8 +100,7 @@ def next_issuing(
         subject = ceremony.name(order.successor(common, number), organization=organization, country=country)
         fresh = keyring.make(kind, f"certtalk {name}")
         issuing = ceremony.make_issuing(root, root_signer, fresh.signer.public_key, subject, now, places, years=years)
-        kind_of_ocsp = keys.kind(folder.certificate(f"ocsp-{folder.issuing()[-1]}").public_key())
-        make_ocsp(folder, name, issuing, fresh.signer, keyring, kind_of_ocsp, now)
+        make_ocsp(folder, name, issuing, fresh.signer, keyring, responder, now)
         renew_root_crl(folder, root_signer, now)
         folder.keep_pair(name, issuing, fresh.sealed)
     return name

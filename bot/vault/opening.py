@@ -3,15 +3,14 @@
 import asyncio
 import threading
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from bot.profiles import blocked_keys, load_profiles
+from bot.profiles import blocked_keys, load_profiles, load_responder
 from bot.settings import Settings
 from bot.vault import making
 from bot.vault.folder import Folder, keep
@@ -27,9 +26,6 @@ from ca.order import Order
 from ca.profiles import Places, Profile
 from ca.recorded import Recorded
 from ca.signing import PublicKey, Signer
-
-OCSP_LEFT: Final = timedelta(days=10)
-"""An OCSP signer with less time left is replaced; its answers must not outlive it."""
 
 
 class Unopened:
@@ -139,11 +135,15 @@ class Vault:
     def make(self, wanted: Order, root_folder: Path, root_passphrase: bytes, now: datetime) -> Path:
         """The first authority; the file of the root's key. Raises `VaultRefused` when there is one already."""
         places = Places(self.settings.public_url)
-        return making.make_authority(self.files, wanted, places, self.keyring, root_folder, root_passphrase, now)
+        return making.make_authority(
+            self.files, wanted, places, self.keyring, load_responder(self.settings), root_folder, root_passphrase, now
+        )
 
     def rotate_issuing(self, root_signer: Signer, kind: str, years: int, now: datetime) -> str:
         places = Places(self.settings.public_url)
-        return making.next_issuing(self.files, root_signer, kind, years, places, self.keyring, now)
+        return making.next_issuing(
+            self.files, root_signer, kind, years, places, self.keyring, load_responder(self.settings), now
+        )
 
     def rotate_ocsp(self, now: datetime) -> None:
         """A new OCSP signer for every issuing CA in force."""
@@ -215,11 +215,11 @@ class Vault:
             known = self.files.certificate(ocsp)
             if known != certificate:  # somebody else was faster
                 return OcspSigner(known, self._key(ocsp))
-            kind = keys.kind(certificate.public_key())
-            return making.make_ocsp(self.files, name, issuing, key, self.keyring, kind, now)
+            wanted = load_responder(self.settings)
+            return making.make_ocsp(self.files, name, issuing, key, self.keyring, wanted, now)
 
 
 def _is_due(signer: x509.Certificate, issuing: x509.Certificate, now: datetime) -> bool:
-    """Whether an OCSP signer ends soon and its issuing CA lives long enough for a later one."""
+    """Whether an OCSP signer, whose answers must not outlive it, is in its last third and a later one can be made."""
     end = signer.not_valid_after_utc
-    return end - now < OCSP_LEFT and end < issuing.not_valid_after_utc
+    return end - now < (end - signer.not_valid_before_utc) / 3 and end < issuing.not_valid_after_utc

@@ -69,6 +69,7 @@ class Token:
         self._library = _library()
         self._module, self._label, self._pin = module, label, pin
         self._session: Any = None
+        self._wrong_pin = False
         self._handles: dict[bytes, Any] = {}
 
     def generate(self, kind: str, label: str) -> TokenKey:
@@ -142,6 +143,8 @@ class Token:
     def _opened(self) -> Any:
         if self._session is None:
             errors = self._library.exceptions
+            if self._wrong_pin:
+                raise VaultRefused("wrong_pin", label=self._label)
             try:
                 found = self._library.lib(str(self._module)).get_token(token_label=self._label)
                 try:
@@ -150,7 +153,8 @@ class Token:
                     # PKCS #11 v3.0 §5.6: a login holds for all sessions of a process.
                     self._session = found.open(rw=True)
             except (errors.PinIncorrect, errors.PinInvalid, errors.PinLenRange) as error:
-                # Not tried again: a token locks itself after a few wrong ones.
+                # Not tried again in this process: a token locks itself after a few wrong ones.
+                self._wrong_pin = True
                 raise VaultRefused("wrong_pin", label=self._label) from error
             except errors.PinLocked as error:
                 raise VaultRefused("pin_locked", label=self._label) from error

@@ -1,0 +1,54 @@
+"""A clock that was set back signs nothing; one that is being corrected dates nothing earlier than what was recorded."""
+
+from datetime import timedelta
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.ocsp import OCSPRequestBuilder
+
+from ca import ocsp
+from ca.authority import CertificateAuthority
+from ca.errors import ClockSetBack
+from ca.recorded import SLACK, Recorded
+from tests.ca.pki import NOW, enrollment, pki
+
+
+@pytest.fixture
+def authority() -> CertificateAuthority:
+    recorded = Recorded()
+    recorded.note(NOW)
+    recorded.note(NOW - timedelta(days=1))  # an older record changes nothing
+    return CertificateAuthority(pki().issuer, pki().authority.profiles, recorded=recorded)
+
+
+@pytest.mark.parametrize("back", [timedelta(days=2), SLACK + timedelta(seconds=1)])
+async def test_nothing_is_signed_by_a_clock_set_back(authority: CertificateAuthority, back: timedelta) -> None:
+    with pytest.raises(ClockSetBack, match="2026-11-22 10:30:00 UTC"):
+        authority.prepare(enrollment(), NOW - back)
+    with pytest.raises(ClockSetBack):
+        authority.sign_crl("certtalk-1", [], 1, NOW - back, timedelta(days=1))
+
+
+def test_within_the_slack_no_date_goes_back(authority: CertificateAuthority) -> None:
+    early = NOW - SLACK
+    assert authority.prepare(enrollment(), early).planned_at == NOW
+    listed = x509.load_der_x509_crl(authority.sign_crl("certtalk-1", [], 1, early, timedelta(days=1)))
+    assert listed.last_update_utc == NOW
+
+
+def test_forward_is_forward(authority: CertificateAuthority) -> None:
+    later = NOW + timedelta(days=366)
+    assert authority.prepare(enrollment(), later).planned_at == later
+
+
+async def test_an_answer_is_not_dated_back_either(authority: CertificateAuthority) -> None:
+    builder = OCSPRequestBuilder().add_certificate(pki().issuer.certificate, pki().issuer.certificate, hashes.SHA256())
+
+    async def unknown(_: object) -> None:
+        return None
+
+    asked = builder.build().public_bytes(Encoding.DER)
+    answer = await authority.answer_ocsp(asked, unknown, NOW - timedelta(days=2))
+    assert answer == ocsp.Refusal.INTERNAL_ERROR.response()
