@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from bot.bench import KeyBench
 from bot.gateways.adapters import connect
 from bot.gateways.bank_demo import DemoBank
 from bot.gateways.patience import PatientBank
@@ -42,7 +43,7 @@ from ca.recorded import Recorded
 from ca.registration import RegistrationAuthority
 from handlers.bank import BankRegister
 from handlers.conversation import Conversation
-from handlers.effects import Effect, StartChallenge
+from handlers.effects import Effect, HandedOver, StartChallenge
 from handlers.enroll import Enroll
 from handlers.faq import Knowledge, load_links
 from handlers.identity import Identity, Limits
@@ -240,16 +241,20 @@ async def _build(
         settings.business_fee,
         new_id,
     )
+    documents = Documents(database, DOCUMENT_LIFE)
+    bench = KeyBench(documents, settings.ca_name, clock)
     flows = (
-        Enroll(bank, identity, texts, rules, registry, links, settings.ca_name),
+        Enroll(bank, identity, texts, rules, registry, links, settings.ca_name, bench),
         Person(lambda: f"{secrets.randbelow(10**5):05d}-{secrets.token_hex(2).upper()}"),
     )
     understanding = Understanding()
     own_model = OperatorsModel(settings.data, understanding)
     await own_model.refresh()
+    unreachable = not settings.public_url.startswith("https://")
+    in_chat = frozenset({"telegram"} if settings.in_chat_secrets and unreachable else ())
     reception = Reception(
         {flow.name: flow for flow in flows}, texts, understanding, Knowledge(load_links()),
-        lambda: secrets.token_urlsafe(9),
+        lambda: secrets.token_urlsafe(9), in_chat,
     )  # fmt: skip
     pushed = frozenset({"telegram"} if settings.telegram_token.get_secret_value() else ())
     conversations = Conversations(database, sealer, EffectWriter(audit, sealer), links.url, pushed)
@@ -273,6 +278,7 @@ async def _build(
             Job("answers", answering.work, 1.0),
             Job("resume", cleaning.take_on, 10.0),
             Job("learn", own_model.refresh, 5.0),
+            Job("bench", bench.sweep, 60.0),
             Job("clean", cleaning.work, 600.0),
             Job("responder", renew_responder, 60.0),
         ],
@@ -282,6 +288,9 @@ async def _build(
 
     def said(customer: CustomerId, effects: Sequence[Effect]) -> None:
         bells.ring(customer)
+        for effect in effects:
+            if isinstance(effect, HandedOver):
+                bench.forget(effect.link_id)
         if any(isinstance(effect, StartChallenge) for effect in effects):
             runner.wake("deliver")  # the code is queued: somebody looks at their phone
 
@@ -295,7 +304,7 @@ async def _build(
         settings=settings, pages_at=pages_at, clock=clock, database=database, sealer=sealer, texts=texts, audit=audit,
         certificates=certificates, registration=registration, registry=registry, conversations=conversations,
         addresses=Addresses(database, new_id), conversation=conversation, links=links,
-        documents=Documents(database, DOCUMENT_LIFE), bank=bank, demo_bank=demo_bank, phones=phones, listing=listing,
+        documents=documents, bank=bank, demo_bank=demo_bank, phones=phones, listing=listing,
         answering=answering,
         reminding=reminding, cleaning=cleaning, delivering=delivering, vault=vault, runner=runner, bells=bells,
     )  # fmt: skip

@@ -111,6 +111,8 @@ class Settings(BaseSettings):
     """What Telegram must know to tell us anything, 1 to 256 of A-Z a-z 0-9 _ -."""
     telegram_per_second: int = Field(30, ge=1, le=100_000)
     """Messages a second, all chats together. Telegram takes 30 unless more is paid for."""
+    in_chat_secrets: bool = False
+    """Without an https address: customers may type card digits and passwords into the chat, after being told."""
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 

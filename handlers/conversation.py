@@ -175,11 +175,15 @@ class Conversation:
         *,
         asked: bool,
     ) -> Draft:
-        draft = self.reception.draft(said.customer, message_id, self.clock(), self._talk(opened, said.locale))
+        draft = self.reception.draft(
+            said.customer, message_id, self.clock(), self._talk(opened, said.locale), said.channel
+        )
         try:
             await decide(draft)
         except CustomerGone:
-            draft = self.reception.draft(said.customer, message_id, draft.now, self._talk(opened, said.locale))
+            draft = self.reception.draft(
+                said.customer, message_id, draft.now, self._talk(opened, said.locale), said.channel
+            )
             draft.talk.flow = draft.talk.paused = None
             draft.say("common.customer_gone", "cmd:person", "cmd:menu")
         except BankUnavailable:
@@ -187,7 +191,7 @@ class Conversation:
                 raise  # nobody is waiting for words: a finished page is taken on later, not apologised for
             # Nothing is lost: the step stays where it was, with what was answered so far.
             unchanged = self._talk(opened, said.locale)
-            draft = self.reception.draft(said.customer, message_id, draft.now, unchanged)
+            draft = self.reception.draft(said.customer, message_id, draft.now, unchanged, said.channel)
             draft.say("common.bank_unavailable", "cmd:retry", "cmd:person")
         if asked:
             self.reception.offer(draft)

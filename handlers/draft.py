@@ -19,6 +19,8 @@ class Draft:
     now: datetime
     talk: Talk
     texts: Texts
+    in_chat: bool = False
+    """As `Turn.in_chat`."""
     replies: list[Reply] = field(default_factory=list)
     effects: list[Effect] = field(default_factory=list)
     history: str | None = None

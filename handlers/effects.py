@@ -44,6 +44,13 @@ class OpenLink:
 
 
 @dataclass(frozen=True, slots=True)
+class HandedOver:
+    """The files of the certificate behind this link are in the conversation: it is kept."""
+
+    link_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class AcceptTerms:
     """`sha256` is over the text that was shown, in the language it was shown in."""
 
@@ -106,6 +113,7 @@ Effect = (
     StartChallenge
     | UseChallenge
     | OpenLink
+    | HandedOver
     | AcceptTerms
     | KnowAs
     | Feedback

@@ -8,7 +8,8 @@ from handlers import masking
 from handlers.bank import BankCustomer
 from handlers.effects import AcceptTerms
 from handlers.flow import Again, Ask, Change, Done, Goto, Stop, Taken, Turn
-from handlers.issuing import Issuing
+from handlers.in_chat import STEPS as IN_CHAT
+from handlers.in_chat import InChat
 
 KINDS: Final = ("personal", "business")
 RENEWAL: Final = timedelta(days=30)
@@ -16,15 +17,17 @@ RENEWAL: Final = timedelta(days=30)
 PLACES: Final = ("this_pc", "usb", "phone", "folder")
 
 
-class Enroll(Issuing):
+class Enroll(InChat):
     name: ClassVar[str] = "enroll"
     version: ClassVar[int] = 1
     steps: ClassVar[tuple[str, ...]] = (
-        "prepare", "kind", "fee", "account", "name", "code", "details", "terms", "place", "review", "page", "works",
+        "prepare", "kind", "fee", "account", "name", "code", "details", "terms", "place", "review", "page", *IN_CHAT,
+        "works",
     )  # fmt: skip
 
     def plan(self, turn: Turn) -> tuple[str, ...]:
-        return tuple(step for step in self.steps if step != "fee" or turn.data.get("kind") == "business")
+        free = frozenset({"fee"} if turn.data.get("kind") != "business" else ())
+        return tuple(step for step in self.steps if step not in free | self.unused(turn))
 
     def lapsed(self, turn: Turn, step: str) -> str | None:
         past_code = self.steps.index(step) > self.steps.index("code")

@@ -156,6 +156,8 @@ class Turn:
     effects: list[Effect] = field(default_factory=list)
     said: list[Say] = field(default_factory=list)
     forgotten: set[str] = field(default_factory=set)
+    in_chat: bool = False
+    """No page of ours can be reached from where the customer is: secrets may be typed here."""
     no_way_back: bool = False
     """What was done at this step cannot be undone by going back."""
 
@@ -203,6 +205,8 @@ class Flow:
     """Steps that prove something: passed once, going back leaps over them."""
     veiled: ClassVar[frozenset[str]] = frozenset()
     """Steps whose answers are personal: the history keeps them masked like a name."""
+    secrets: ClassVar[frozenset[str]] = frozenset()
+    """Steps at which a secret is typed: nothing of the answer is kept, understood or shown."""
     questions_first: ClassVar[frozenset[str]] = frozenset()
     """Steps that would take almost any words: a sure question is heard as a question there."""
 

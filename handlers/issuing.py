@@ -101,12 +101,17 @@ class Issuing(Proving):
     # -- the secure page --------------------------------------------------------------------------------------
 
     async def begin_page(self, turn: Turn) -> Any:
+        self.open_link(turn, "page", "enroll")
+        return None
+
+    def open_link(self, turn: Turn, step: str, purpose: str) -> None:
+        """A new link is a new request: what was begun under an older one is over."""
         link_id = self.rules.new_id()
         expires_at = turn.now + self.rules.link_life
-        turn.data |= {"link": link_id, "link_step": "page", "link_until": expires_at.isoformat()}
-        turn.effect(OpenLink(link_id, "enroll", expires_at))
-        turn.effect(Audit("page opened", turn.data["number"], {"link": link_id, "profile": turn.data["kind"]}))
-        return None
+        turn.data |= {"link": link_id, "link_step": step, "link_until": expires_at.isoformat()}
+        turn.effect(OpenLink(link_id, purpose, expires_at))
+        turn.effect(Audit(f"{purpose} opened" if purpose == "in_chat" else "page opened", turn.data["number"],
+                          {"link": link_id, "profile": turn.data["kind"]}))  # fmt: skip
 
     async def ask_page(self, turn: Turn) -> OpenPage:
         return OpenPage(
@@ -117,6 +122,8 @@ class Issuing(Proving):
         )
 
     async def take_page(self, turn: Turn, answer: str | PageDone) -> Taken:
+        if turn.in_chat and not isinstance(answer, PageDone):
+            return Goto("in_chat")
         if isinstance(answer, PageDone):
             turn.data["kept"] = {"serial": answer.result["serial"], "until": answer.result["until"]}
             stored = answer.result.get("document")
@@ -124,7 +131,7 @@ class Issuing(Proving):
             until = datetime.fromisoformat(answer.result["until"])
             turn.no_way_back = True
             turn.say("kept" if document else "kept_there", document=document, until=until)
-            turn.say(self._install_guide(turn.data["place"], answer.result.get("system", ""), turn.locale))
+            turn.say(self.install_guide(turn.data["place"], answer.result.get("system", ""), turn.locale))
             return None
         if answer == "new_link":
             return Goto("page")
@@ -148,14 +155,8 @@ class Issuing(Proving):
             # A page that was left after issuing, with nothing kept: that key is lost, its certificate must not live on.
             # Only now, when both factors have been shown: a code alone revokes nothing.
             await self.registry.withdraw_unkept(customer.number, turn.data["kind"], turn.customer, turn.now)
-        evidence = {
-            "code": turn.data["challenge"],
-            "factor": turn.data.get("factor", ""),
-            "terms": turn.data["terms"]["sha256"],
-            "conversation": turn.customer,
-        }
         try:
-            issued = await self.registry.enroll(form.link_id, customer, turn.data["kind"], csr, r, evidence, turn.now)
+            issued = await self.enrolled(turn, form.link_id, customer, csr, r)
         except Denied as denied:
             return Refused(denied.code)
         return Accepted(
@@ -168,8 +169,18 @@ class Issuing(Proving):
             }
         )
 
+    async def enrolled(self, turn: Turn, link_id: str, customer: BankCustomer, csr: bytes, r: bytes) -> Issued:
+        """The certificate of this link, once. Raises `Denied`."""
+        evidence = {
+            "code": turn.data["challenge"],
+            "factor": turn.data.get("factor", ""),
+            "terms": turn.data["terms"]["sha256"],
+            "conversation": turn.customer,
+        }
+        return await self.registry.enroll(link_id, customer, turn.data["kind"], csr, r, evidence, turn.now)
+
     async def _clear(self, turn: Turn, customer: BankCustomer, form: PageForm, csr: bytes, r: bytes) -> Refused | None:
-        """Everything that may speak against issuing, the fee last: who pays gets a certificate."""
+        """Everything that may speak against issuing: the second factor, then the rest."""
         # What was right for this very request is not asked again: its cells or its code are spent by then.
         request = hashlib.sha256(form.link_id.encode() + csr + r).hexdigest()
         if turn.data.get("passed") != request:
@@ -177,6 +188,10 @@ class Issuing(Proving):
             if refused:
                 return refused
             turn.data["factor"], turn.data["passed"] = factor, request
+        return await self.may_issue(turn, customer, csr, r)
+
+    async def may_issue(self, turn: Turn, customer: BankCustomer, csr: bytes, r: bytes) -> Refused | None:
+        """Whatever else may speak against issuing, the fee last: who pays gets a certificate."""
         try:
             await self.registry.check(customer, turn.data["kind"], csr, r, turn.customer, turn.now)
             fee = self.rules.business_fee if turn.data["kind"] == "business" else 0
@@ -227,6 +242,6 @@ class Issuing(Proving):
             return None
         return None if answer == "later" else Again("waiting", free=True, meant=forgiving.finished(answer))
 
-    def _install_guide(self, place: str, system: str, locale: str) -> str:
+    def install_guide(self, place: str, system: str, locale: str) -> str:
         wanted = f"guide.install.{place}.{system}"
         return f".{wanted}" if wanted in self.texts[locale] else f".guide.install.{place}.other"

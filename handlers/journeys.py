@@ -49,7 +49,7 @@ class Journeys:
 
     def walker(self, draft: Draft, state: FlowState) -> Walker:
         """For one turn of one journey."""
-        turn = Turn(draft.customer, draft.turn_id, draft.now, draft.talk.locale, state.data)
+        turn = Turn(draft.customer, draft.turn_id, draft.now, draft.talk.locale, state.data, in_chat=draft.in_chat)
         return Walker(self.flows[state.flow], turn, state)
 
     async def outdated(self, draft: Draft) -> bool:

@@ -7,6 +7,8 @@ import re
 from typing import Final
 
 _HIDDEN: Final = "****"
+SECRET: Final = "••••••"  # noqa: S105 - stands for one
+"""What stands in the history for a message that was a secret; its channel deletes the message itself."""
 
 
 def name(full: str) -> str:

@@ -43,21 +43,25 @@ class Reception:
         understanding: Understanding,
         knowledge: Knowledge,
         nonce: Callable[[], str],
+        in_chat: frozenset[str] = frozenset(),
     ) -> None:
+        """`in_chat` are the channels from which no page can be reached."""
+        self.in_chat = in_chat
         self.flows, self.texts, self.understanding, self.knowledge = flows, texts, understanding, knowledge
         self.journeys = Journeys(flows, nonce)
         self.interruptions = Interruptions(self.journeys, texts)
 
-    def draft(self, customer: CustomerId, turn_id: str, now: datetime, talk: Talk) -> Draft:
-        return Draft(customer, turn_id, now, talk, self.texts[talk.locale])
+    def draft(self, customer: CustomerId, turn_id: str, now: datetime, talk: Talk, channel: str) -> Draft:
+        return Draft(customer, turn_id, now, talk, self.texts[talk.locale], channel in self.in_chat)
 
     # -- one message ------------------------------------------------------------------------------------------
 
     async def hear(self, draft: Draft, said: Incoming) -> None:
         """Decide the whole turn; `draft` holds the result."""
         text, choice = said.text, said.choice
-        draft.history = self._for_the_history(draft, text)
-        if choice is None and text:
+        secret = choice is None and self._is_secret(draft, text)
+        draft.history = masking.SECRET if secret else self._for_the_history(draft, text)
+        if choice is None and text and not secret:
             choice = self._pressed_by_typing(draft, text)
         if choice is not None:
             draft.history = self._label(draft, choice) or masking.text(text)
@@ -102,6 +106,12 @@ class Reception:
             wanted = "yes" if answer else "no"
             picked = next((v for v, _ in offered if v.partition("=")[2].partition("~")[0] in AFFIRMING[wanted]), None)
         return picked
+
+    def _is_secret(self, draft: Draft, text: str) -> bool:
+        state = draft.talk.flow
+        flow = self.flows.get(state.flow) if state else None
+        known = flow is not None and state is not None and state.step in flow.secrets
+        return known and self.understanding.command(text) is None
 
     def _for_the_history(self, draft: Draft, text: str) -> str:
         state = draft.talk.flow

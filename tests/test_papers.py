@@ -28,7 +28,9 @@ def test_the_example_shows_every_setting_with_its_default_and_nothing_else() -> 
     for name, setting in Settings.model_fields.items():
         value = setting.default
         text = value.get_secret_value() if hasattr(value, "get_secret_value") else value
-        defaults[PREFIX + name.upper()] = "" if text is None else str(text).lower() if text is True else str(text)
+        defaults[PREFIX + name.upper()] = (
+            "" if text is None else str(text).lower() if isinstance(text, bool) else str(text)
+        )
     assert shown == defaults
     assert re.findall(r"^[^#\n].*$", read(".env.example"), re.MULTILINE) == []  # nothing is set by copying it
 

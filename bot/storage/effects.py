@@ -13,6 +13,7 @@ from handlers.effects import (
     Audit,
     Effect,
     Feedback,
+    HandedOver,
     Handover,
     KnowAs,
     OpenLink,
@@ -67,6 +68,11 @@ class EffectWriter:
                     "ON CONFLICT (id) DO NOTHING",
                     id=effect.link_id, customer=turn.customer, channel=turn.channel, address=turn.address,
                     purpose=effect.purpose, at=at, expires_at=text_of(effect.expires_at),
+                )  # fmt: skip
+            case HandedOver():
+                tx.execute(
+                    "UPDATE links SET done_at = :at, resumed_at = :at WHERE id = :id AND done_at IS NULL",
+                    id=effect.link_id, at=at,
                 )  # fmt: skip
             case AcceptTerms():
                 tx.execute(

@@ -42,14 +42,21 @@ class Links:
     def url(self, link_id: str) -> str:
         return f"{self.base()}/s/{self.token(link_id)}"
 
-    def token(self, link_id: str) -> str:
-        return f"{link_id}.{self.sealer.token('link', link_id)}"
+    def token(self, link_id: str, kind: str = "link") -> str:
+        return f"{link_id}.{self.sealer.token(kind, link_id)}"
 
-    async def by_token(self, token: str) -> OneTimeLink | None:
+    def app_url(self, link_id: str) -> str:
+        """The page as a Mini App: this address opens nothing before Telegram has said who holds it."""
+        return f"{self.base()}/app/{self.token(link_id, 'mini app')}"
+
+    async def by_token(self, token: str, kind: str = "link") -> OneTimeLink | None:
         """None for whatever was not made here; compared in constant time before the database is asked."""
         link_id, _, _ = token.partition(".")
-        if not self.sealer.same(token, self.token(link_id)):
+        if not self.sealer.same(token, self.token(link_id, kind)):
             return None
+        return await self.by_id(link_id)
+
+    async def by_id(self, link_id: str) -> OneTimeLink | None:
         return await self.database.read(_by_id, link_id)
 
     async def finish(self, link_id: str, result: dict[str, Any], at: datetime) -> bool:
@@ -72,7 +79,7 @@ class Links:
 
     async def unresumed(self, link_id: str) -> OneTimeLink | None:
         """This page, if it is done while its conversation has not gone on."""
-        link = await self.database.read(_by_id, link_id)
+        link = await self.by_id(link_id)
         return link if link and link.done_at is not None and link.resumed_at is None else None
 
     async def waiting(self) -> Sequence[OneTimeLink]:

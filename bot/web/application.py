@@ -15,6 +15,7 @@ from bot.storage.database import DatabaseUnavailable
 from bot.web.chat import ChatRoom
 from bot.web.desk import DemoDesk
 from bot.web.guard import BodyTooLarge, Guarded, host_of, too_large
+from bot.web.mini_app import MiniApp
 from bot.web.ocsp import OcspDesk
 from bot.web.pages import SecurePages
 from bot.web.pki import PkiDesk
@@ -34,10 +35,12 @@ class Application:
         self.service = service
         room = Room(service)
         self.chat = ChatRoom(room)
+        pages = SecurePages(room)
         routes: list[BaseRoute] = [
             *self.chat.routes,
-            *SecurePages(room).routes,
             *PolicyPage(room).routes,
+            *pages.routes,
+            *(MiniApp(pages, token).routes if (token := service.settings.telegram_token.get_secret_value()) else []),
             *PkiDesk(room).routes,
             *(DemoDesk(room).routes if service.settings.demo else []),
             *self._webhook(telegram),

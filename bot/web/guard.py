@@ -141,13 +141,17 @@ class Doorkeeper:
 
     def refuses(self, request: Request, session: Session) -> bool:
         """True for a request that changes something and does not come from our own page."""
+        return self.foreign(request) or not self.sealer.same(
+            request.headers.get("x-csrf-token", ""), self.token(session)
+        )
+
+    def foreign(self, request: Request) -> bool:
+        """Whether a browser says that another site's page sent this."""
         origin = request.headers.get("origin")
         host = request.headers.get("host", "")
         if origin is not None and origin.partition("://")[2] not in {host, self.public_host}:
             return True
-        if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
-            return True
-        return not self.sealer.same(request.headers.get("x-csrf-token", ""), self.token(session))
+        return request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}
 
 
 class Pace:

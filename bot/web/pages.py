@@ -19,10 +19,12 @@ from ca.ports import Record, Status
 from handlers.bank import CustomerNumber
 from handlers.flow import PageForm, Refused
 from handlers.masking import name as masked_name
+from handlers.message import Document
 from handlers.texts import KOREA
 
 LATE: Final = timedelta(hours=24)
 """How long after its time a page on which a certificate was issued may still be finished."""
+DOCUMENT: Final = ("id", "filename", "media_type", "size")
 MAX_DOCUMENT: Final = 64 * 1024
 CHALLENGE_LIFE: Final = timedelta(minutes=10)
 _CHALLENGE: Final = re.compile(r"([0-9]{1,12})-[A-Za-z0-9_-]{1,40}")
@@ -81,7 +83,7 @@ class SecurePages:
             return "issued"
         return "open" if open_step and now < link.expires_at else "gone"
 
-    async def _asked(self, request: Request) -> tuple[OneTimeLink | None, dict[str, Any], Response | None]:
+    async def asked(self, request: Request) -> tuple[OneTimeLink | None, dict[str, Any], Response | None]:
         """The link and the form, or what to answer instead."""
         texts = self.room.texts(self.service.locale)
         if self.room.door.refuses(request, self.room.door.session(request)):
@@ -97,7 +99,7 @@ class SecurePages:
             return None, {}, self.room.refusal(texts, "bad_request", 400)
 
     async def issue(self, request: Request) -> Response:
-        link, form, refused = await self._asked(request)
+        link, form, refused = await self.asked(request)
         if link is None or refused is not None:
             assert refused is not None
             return refused
@@ -121,7 +123,7 @@ class SecurePages:
 
     async def done(self, request: Request) -> Response:
         """The files are kept: take the encrypted one into the chat if it was handed over, and go on there."""
-        link, form, refused = await self._asked(request)
+        link, form, refused = await self.asked(request)
         if link is None or refused is not None:
             assert refused is not None
             return refused
@@ -134,20 +136,21 @@ class SecurePages:
             return self.room.refusal(texts, "link_gone", 410, final=True)
         now = self.service.clock()
         try:
-            document = await self._keep(link, form.get("document"), now)
+            document = await self.keep(link, link.id, form.get("document"), now)
         except BadJson:
             return self.room.refusal(texts, "bad_request", 400)
         result = {
             "serial": f"{record.plan.serial:040x}",
             "until": record.plan.not_after.isoformat(),
             "system": _system(request.headers.get("user-agent", "")),
-            "document": document,
+            "document": document and {name: getattr(document, name) for name in DOCUMENT},
         }
         await self.service.links.finish(link.id, result, now)
         await self._resume(link.id)
         return JSONResponse({"ok": True})
 
-    async def _keep(self, link: OneTimeLink, handed: object, now: datetime) -> dict[str, Any] | None:
+    async def keep(self, link: OneTimeLink, document_id: str, handed: object, now: datetime) -> Document | None:
+        """The encrypted file a page handed over, if it did. Raises `BadJson` for what is none."""
         if handed is None:
             return None
         if not isinstance(handed, dict) or not isinstance(handed.get("filename"), str):
@@ -162,8 +165,7 @@ class SecurePages:
             raise BadJson
         # The name is ours, so that no path and no personal data can be in it.
         filename = f"CertTalk-{now.astimezone(KOREA):%Y%m%d}{suffix}"
-        kept = await self.service.documents.keep(link.id, link.customer, filename, _KINDS[suffix], content, now)
-        return {"id": kept.id, "filename": kept.filename, "media_type": kept.media_type, "size": kept.size}
+        return await self.service.documents.keep(document_id, link.customer, filename, _KINDS[suffix], content, now)
 
     async def _resume(self, link_id: str) -> None:
         link = await self.service.links.unresumed(link_id)

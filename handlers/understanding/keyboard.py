@@ -18,6 +18,7 @@ _KEYS: Final = dict(
         strict=True,
     )
 )
+_LATIN: Final = {letter: key.lower() for key, letter in _KEYS.items()}
 _VOWEL_PAIRS: Final = {
     "ㅗㅏ": "ㅘ", "ㅗㅐ": "ㅙ", "ㅗㅣ": "ㅚ", "ㅜㅓ": "ㅝ", "ㅜㅔ": "ㅞ", "ㅜㅣ": "ㅟ", "ㅡㅣ": "ㅢ",
 }  # fmt: skip
@@ -74,3 +75,8 @@ def _compose(match: re.Match[str]) -> str:
 
 def _syllable(initial: str, vowel: str, final: str) -> str:
     return chr(0xAC00 + INITIALS.index(initial) * 588 + VOWELS.index(vowel) * 28 + FINALS.index(final))
+
+
+def as_typed(hangul: str) -> str:
+    """The small Latin letters that Hangul leaves when the layout is English: 비밀번호 is qlalfqjsgh."""
+    return "".join(_LATIN.get(c, c) for c in strokes(hangul))

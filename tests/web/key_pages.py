@@ -31,8 +31,12 @@ in_chromium = [
 
 
 @contextlib.asynccontextmanager
-async def opened(browser: Browser, stub: KeysStub, path: str = "/s/abc", **context: Any) -> AsyncIterator[Page]:
-    """A page of the stub. Afterwards: no script failed and nothing broke the content security policy."""
+async def opened(
+    browser: Browser, stub: KeysStub, path: str = "/s/abc", *, script: str = "", **context: Any
+) -> AsyncIterator[Page]:
+    """A page of the stub; `script` runs before its own.
+
+    Afterwards: no script failed and nothing broke the content security policy."""
     faults: list[str] = []
 
     def note(message: ConsoleMessage) -> None:
@@ -44,10 +48,13 @@ async def opened(browser: Browser, stub: KeysStub, path: str = "/s/abc", **conte
         profile = await browser.new_context(locale="ko-KR", **context)
         page = await profile.new_page()
         page.set_default_timeout(20_000)
+        if script:
+            await page.add_init_script(script)
         page.on("console", note)
         page.on("pageerror", lambda error: faults.append(str(error)))
         await page.goto(origin + path)
-        await page.wait_for_selector("[data-view]:not([hidden])")
+        if not path.startswith("/static/"):
+            await page.wait_for_selector("[data-view]:not([hidden])")
         try:
             yield page
         finally:

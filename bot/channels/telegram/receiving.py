@@ -109,6 +109,7 @@ class Receiver:
         said = Incoming(
             CHANNEL, heard.address, customer, _message_id(heard), heard.text, choice, _known(heard, self.service)
         )
+        gone = self._delete_soon(heard) if await self._is_secret(heard, customer) else None
         async with self._meanwhile(heard) as answer:
             answered = await self.service.conversation.handle(said)
             old = any(reply.key == "common.old_button" for reply in answered.replies[:1])
@@ -120,8 +121,24 @@ class Receiver:
                 self.courtesy.spent(heard.chat, tap.message_id)
             else:
                 self.courtesy.chosen(heard.chat, tap.message_id, tap.message_text, heard.text)
-        if heard.choice is None and heard.message_id is not None and masking.gives_away(heard.text):
+        if gone is not None:
+            if not await gone:
+                await self._tell(heard, customer, "telegram.typed.kept")
+        elif heard.choice is None and heard.message_id is not None and masking.gives_away(heard.text):
             await self._delete(heard, customer, "secret")
+
+    async def _is_secret(self, heard: Heard, customer: CustomerId) -> bool:
+        """Whether the open step takes a secret: known before the turn, which may take seconds."""
+        conversation = self.service.conversation
+        if CHANNEL not in conversation.reception.in_chat or heard.choice is not None or heard.message_id is None:
+            return False
+        flow, step = await conversation.where(customer)
+        known = conversation.reception.flows.get(flow or "")
+        return known is not None and step in known.secrets
+
+    def _delete_soon(self, heard: Heard) -> asyncio.Task[bool]:
+        assert heard.message_id is not None
+        return asyncio.create_task(self.courtesy.delete(heard.chat, heard.message_id))
 
     @contextlib.asynccontextmanager
     async def _meanwhile(self, heard: Heard) -> AsyncIterator[Any]:

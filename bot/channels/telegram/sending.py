@@ -242,7 +242,7 @@ class Sender:
             return
         locale = await self.service.conversation.locale(bubble.customer) if reply.document else None
         texts = self.service.texts[locale or self.service.locale]
-        for call in writing.calls(reply, texts, plain=plain)[bubble.parts :]:
+        for call in writing.calls(reply, texts, self.service.links.app_url, plain=plain)[bubble.parts :]:
             await self.pace.turn(bubble.address)
             if call.document is None:
                 await self._call(call, bubble.address)

@@ -30,6 +30,9 @@ _BREAKS: Final = (re.compile(r"\n\s*\n"), re.compile(r"(?<=[.!?…。])\s|\n"), 
 """Where a long text is cut, best first: paragraphs, sentences, words."""
 
 
+AppUrl = Callable[[str], str]
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """One call of the bot, without the chat it goes to. `document` is to be sent along."""
@@ -39,12 +42,13 @@ class Call:
     document: Document | None = None
 
 
-def calls(reply: Reply, texts: Texts, *, plain: bool = False) -> list[Call]:
-    """What shows `reply`, in order. `plain` does without a button for the link, where Telegram refused it."""
+def calls(reply: Reply, texts: Texts, app_url: AppUrl, *, plain: bool = False) -> list[Call]:
+    """What shows `reply`, in order. `app_url(link_id)` is a page as a Mini App. `plain` does
+    without a button for the link, where Telegram refused it."""
     shown = reply.text
     if reply.progress:
         shown += f" ({reply.progress[0]}/{reply.progress[1]})"
-    rows = [] if reply.link is None or plain else link_row(reply.link)
+    rows = [] if reply.link is None or plain else link_row(reply.link, app_url)
     if reply.link is not None and not rows:
         shown += f"\n\n{reply.link.label}: {reply.link.url}"
     rows += keyboard_rows(reply.choices)
@@ -79,13 +83,13 @@ def file_name(document: Document, texts: Texts) -> str:
     return texts("telegram.document.name", day=day[0] if day else "", ending=f"{dot}{ending}")
 
 
-def link_row(link: Link) -> list[list[InlineKeyboardButton]]:
+def link_row(link: Link, app_url: AppUrl) -> list[list[InlineKeyboardButton]]:
     """The link as a button: a Mini App for a page of this conversation, else an address. Telegram takes https only."""
     if not link.url.startswith("https://"):
         return []
     if link.id is None:
         return [[InlineKeyboardButton(link.label, url=link.url)]]
-    return [[InlineKeyboardButton(link.label, web_app=WebAppInfo(link.url))]]
+    return [[InlineKeyboardButton(link.label, web_app=WebAppInfo(app_url(link.id)))]]
 
 
 def keyboard_rows(choices: tuple[Choice, ...]) -> list[list[InlineKeyboardButton]]:

@@ -7,6 +7,7 @@ import { Workshop } from "./keys/workshop.mjs";
 import {
   Refusal, bindShowButtons, element, find, fromBase64, moment, page, post, show, showErrors, sign, stuck, toBase64, words,
 } from "./page.mjs";
+import { telegram } from "./telegram.mjs";
 
 const PREFIX = "CertTalk login check v1\n";
 const MOST_FILES = 50;
@@ -128,6 +129,7 @@ function explain(error, view) {
   }
 }
 
+telegram?.ready();
 if (globalThis.crypto?.subtle) {
   bindChoosing();
   bindShowButtons();

@@ -4,6 +4,9 @@
  * Everything a person reads enters the page as text, never as markup.
  */
 
+/** The address of this page, without a slash at its end. */
+export const here = location.pathname.replace(/\/$/, "");
+
 export const page = JSON.parse(document.getElementById("page").textContent);
 
 /** The server says no, in words for the customer. */

@@ -8,15 +8,21 @@
 import { KeyFileError } from "./keys/errors.mjs";
 import { Workshop } from "./keys/workshop.mjs";
 import {
-  Refusal, Unreachable, bindShowButtons, find, fromBase64, moment, page, post, show, showErrors, stuck, toBase64, words,
+  Refusal, Unreachable, bindShowButtons, find, fromBase64, here, moment, page, post, show, showErrors, stuck, toBase64, words,
 } from "./page.mjs";
 import { bindFields, clearDigits, clearPasswords, readForm } from "./secure/fields.mjs";
 import { offerFiles } from "./secure/files.mjs";
 import * as pending from "./secure/pending.mjs";
+import { telegram } from "./telegram.mjs";
 
-const here = location.pathname.replace(/\/$/, "");
 const workshop = new Workshop();
 let unsaved = false;
+
+/** Whether closing the page now would lose the files. */
+function keepOpen(wanted) {
+  unsaved = wanted;
+  telegram?.guard(wanted);
+}
 
 const say = (key) => {
   find("#working").textContent = words(key);
@@ -46,13 +52,13 @@ async function fetchCertificate(key, factor, view) {
     const issued = await post(`${here}/issue`, body, () => say("working.again"));
     clearDigits();
     clearPasswords();
-    unsaved = true;
+    keepOpen(true);
     say("working.files");
     const chain = issued.chain.map(fromBase64);
     const parameters = { certificate: fromBase64(issued.certificate), chain, name: issued.folder.ca };
     const files = await workshop.ask("finish", parameters);
     const copy = offerFiles({ files, issued, workshop }, () => {
-      unsaved = false;
+      keepOpen(false);
       find("#finish").className = "primary";
     });
     find("#finish").onclick = () => finish(copy);
@@ -136,10 +142,11 @@ async function finish(copy) {
   try {
     const sent = toChat ? { filename: copy.filename, bytes: toBase64(copy.bytes) } : null;
     await post(`${here}/done`, { document: sent });
-    unsaved = false;
+    keepOpen(false);
     pending.forget();
     workshop.close();
     show("done");
+    telegram?.close();
   } catch (error) {
     showErrors(view, error instanceof Refusal ? error.message : words("problem.network"));
   }
@@ -163,6 +170,7 @@ function watchTime() {
 }
 
 function start() {
+  telegram?.ready();
   if (!globalThis.crypto?.subtle) {
     stuck(words("problem.title"), words("unsupported"), undefined, { focus: false });
   } else if (page.state === "open") {

@@ -1,6 +1,7 @@
 /** The view where the finished files are saved: what is offered first depends on where the certificate shall live. */
 
 import { element, find, moment, page, show, words } from "../page.mjs";
+import { telegram } from "../telegram.mjs";
 import { canPickFolder, download, saveToFolder, zipOf } from "./saving.mjs";
 
 /** Where programs look for the NPKI folder differs by system; "folder" needs no further words. */
@@ -11,6 +12,7 @@ function system() {
 
 /** Ways in the order they are offered; the first is the main one, the first two are seen at once. */
 function order() {
+  if (telegram) return telegram.canDownload ? ["p12", "zip"] : [];
   if (page.place === "phone") return ["p12", "zip", "old"];
   return canPickFolder() ? ["folder", "zip", "p12", "old"] : ["zip", "p12", "old"];
 }
@@ -29,17 +31,17 @@ export function offerFiles({ files, issued, workshop }, onSaved) {
   const acts = {
     folder: async () => (await saveToFolder(files, issued.folder)) && "files.saved_folder",
     zip: async () => {
-      download(`${name}.zip`, zipOf(files, issued.folder), "application/zip");
+      await download(`${name}.zip`, zipOf(files, issued.folder), "application/zip");
       return "files.saved_download";
     },
     p12: async () => {
-      download(`${name}.p12`, files.p12, "application/x-pkcs12");
+      await download(`${name}.p12`, files.p12, "application/x-pkcs12");
       return "files.saved_download";
     },
     old: async () => {
       find("#saved").textContent = words("files.making");
       const { p12 } = await workshop.ask("compatible");
-      download(`${name}-old.p12`, p12, "application/x-pkcs12");
+      await download(`${name}-old.p12`, p12, "application/x-pkcs12");
       return "files.saved_download";
     },
   };
@@ -68,6 +70,8 @@ export function offerFiles({ files, issued, workshop }, onSaved) {
   const ways = order().map((way, i) => wayButton(way, i === 0));
   find("#ways").replaceChildren(...ways.slice(0, 2));
   find("#other-ways").replaceChildren(...ways.slice(2));
+  find("#ways").parentElement.hidden = !ways.length; // an older Telegram: into the chat it is
+  find("#other-ways").parentElement.hidden = ways.length <= 2;
   find("#not-after").textContent = moment(issued.not_after, { dateStyle: "long" });
   find("#serial").textContent = issued.serial;
   show("files");

@@ -2,9 +2,10 @@
 
 import { folderPath } from "../keys/npki.mjs";
 import { archive } from "../keys/zip.mjs";
-import { element, words } from "../page.mjs";
+import { element, here, post, toBase64, words } from "../page.mjs";
+import { telegram } from "../telegram.mjs";
 
-export const canPickFolder = () => "showDirectoryPicker" in window;
+export const canPickFolder = () => "showDirectoryPicker" in window && !telegram;
 
 const parts = ({ signCert, signPri, caPubs }) => ({ "signCert.der": signCert, "signPri.key": signPri, CaPubs: caPubs });
 
@@ -41,8 +42,17 @@ export function zipOf(files, folder) {
   ]);
 }
 
-/** @param {string} filename @param {Uint8Array} bytes @param {string} type */
-export function download(filename, bytes, type) {
+/**
+ * Telegram's webview saves nothing a script has made: the encrypted file goes to an address Telegram fetches it from.
+ * @param {string} filename @param {Uint8Array} bytes @param {string} type
+ * @throws {import("../page.mjs").Refusal | import("../page.mjs").Unreachable}
+ */
+export async function download(filename, bytes, type) {
+  if (telegram) {
+    const kept = await post(`${here}/download`, { filename, bytes: toBase64(bytes) });
+    telegram.download(kept.url, kept.filename);
+    return;
+  }
   const url = URL.createObjectURL(new Blob([bytes], { type }));
   const link = element("a", { href: url, download: filename, hidden: true });
   document.body.append(link);
