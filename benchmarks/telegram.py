@@ -14,12 +14,12 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.measuring import cpu_seconds, in_fast_loop, machine, pin, table
-from benchmarks.turns import CLIENT, TURNS, served
+from benchmarks.turns import CLIENT, TURNS, make_ca, served
 from tests.live import free_port
 from tests.telegram.person import Person
 from tests.telegram.server import TOKEN, BotApi
 
-PEOPLE = 800
+PEOPLE = 300
 """Enough to keep one core busy, when each is told at most one thing a second."""
 READING = 0.3
 """Seconds."""
@@ -85,6 +85,7 @@ async def measure(folder: Path, mode: str, wire: str, seconds: float) -> tuple[f
     api, port = BotApi(), free_port()
     passphrase = folder / "passphrase"
     passphrase.write_text("for a benchmark only\n", "utf-8")
+    passphrase.chmod(0o600)
     async with api.serving():
         environment = {
             "CERTTALK_DEMO": "false", "CERTTALK_CA_KEY": "p-256", "CERTTALK_CA_PASSPHRASE_FILE": str(passphrase),
@@ -95,6 +96,7 @@ async def measure(folder: Path, mode: str, wire: str, seconds: float) -> tuple[f
         }  # fmt: skip
         if mode == "webhook":
             environment["CERTTALK_TELEGRAM_WEBHOOK_SECRET"] = "for-a-benchmark-only"
+        await asyncio.to_thread(make_ca, folder / "data", environment)
         command = [
             sys.executable,
             "-c",

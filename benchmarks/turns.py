@@ -83,6 +83,15 @@ class Visitor:
         return head, await self.reader.readexactly(int(length[1]))
 
 
+def make_ca(data: Path, environment: dict[str, str]) -> None:
+    """Outside the demo the CA is made before the service starts."""
+    names = {name: value for name, value in os.environ.items() if not name.startswith("CERTTALK_")}
+    passphrase = environment["CERTTALK_CA_PASSPHRASE_FILE"]
+    command = [sys.executable, "-m", "bot", "ca", "init", "--yes", "--data", str(data)]
+    command += ["--root-passphrase-file", passphrase]
+    subprocess.run(command, cwd=ROOT, env=names | environment, check=True, capture_output=True)
+
+
 @contextmanager
 def served(command: list[str], port: int, environment: dict[str, str], log: Path) -> Iterator[int]:
     """A server on its own core; gives its process id."""
@@ -171,12 +180,14 @@ async def main(seconds: float) -> None:
         folder = Path(made)
         passphrase = folder / "passphrase"
         passphrase.write_text("for a benchmark only\n", "utf-8")
+        passphrase.chmod(0o600)
         port = free_port()
         environment = {
             "CERTTALK_DEMO": "false", "CERTTALK_CA_KEY": "p-256", "CERTTALK_CA_PASSPHRASE_FILE": str(passphrase),
             "CERTTALK_BANK": "benchmarks.bare:bank", "CERTTALK_SMS": "benchmarks.bare:sms",
             "CERTTALK_MESSAGES_PER_MINUTE": "6000", "CERTTALK_LOG_LEVEL": "warning",
         }  # fmt: skip
+        make_ca(folder / "served", environment)
         command = [sys.executable, "-m", "bot", "serve", "--data", str(folder / "served"), "--port", str(port)]
         with served(command, port, environment, folder / "serve.log") as process:
             async for customers, result, spent in _visits(port, process, seconds, Visitor.say, page=True):
