@@ -17,9 +17,9 @@ from cryptography.x509 import ocsp
 from bot.settings import load_settings
 from bot.vault import Vault, VaultRefused
 from bot.vault.tokens import Token, key_id
-from ca import keys, signing
+from ca import crl, keys, signing
 from ca.errors import SignerUnavailable
-from ca.ports import Record, RevokedEntry, Serial, Status
+from ca.ports import Record, RevokedEntry, Serial, Standing, Status
 from tests.ca.pki import enrollment
 from tests.outside import NOW
 
@@ -145,13 +145,13 @@ async def test_an_authority_whose_keys_are_in_the_token(vault: Vault) -> None:
     issued = x509.load_der_x509_certificate(authority.sign(record))
     issued.verify_directly_issued_by(authority.current.certificate)
     entry = RevokedEntry(Serial(issued.serial_number), NOW, "superseded")
-    listed = x509.load_der_x509_crl(authority.sign_crl("issuing-1", [entry], 1, NOW, timedelta(days=1)))
+    listed = x509.load_der_x509_crl(authority.sign_crl("issuing-1", [crl.entry(entry)], 1, NOW, timedelta(days=1)))
     assert listed.is_signature_valid(authority.current.public_key)
     builder = ocsp.OCSPRequestBuilder().add_certificate(issued, authority.current.certificate, SHA256())
     asked = builder.build().public_bytes(Encoding.DER)
 
-    async def known(_: Serial) -> Record:
-        return Record(record.plan, Status.VALID, b"", NOW)
+    async def known(_: object) -> dict[Serial, Standing]:
+        return {record.plan.serial: Standing("issuing-1", Status.VALID)}
 
     answer = ocsp.load_der_ocsp_response(await authority.answer_ocsp(asked, known, NOW))
     assert answer.response_status is ocsp.OCSPResponseStatus.SUCCESSFUL

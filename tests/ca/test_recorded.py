@@ -4,13 +4,11 @@ from datetime import timedelta
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.ocsp import OCSPRequestBuilder
 
 from ca import ocsp
 from ca.authority import CertificateAuthority
 from ca.errors import ClockSetBack
+from ca.ports import Serial, Standing
 from ca.recorded import SLACK, Recorded
 from tests.ca.pki import NOW, enrollment, pki
 
@@ -44,11 +42,9 @@ def test_forward_is_forward(authority: CertificateAuthority) -> None:
 
 
 async def test_an_answer_is_not_dated_back_either(authority: CertificateAuthority) -> None:
-    builder = OCSPRequestBuilder().add_certificate(pki().issuer.certificate, pki().issuer.certificate, hashes.SHA256())
+    async def unknown(_: object) -> dict[Serial, Standing]:
+        return {}
 
-    async def unknown(_: object) -> None:
-        return None
-
-    asked = builder.build().public_bytes(Encoding.DER)
+    asked = ocsp.request(pki().issuer, Serial(4711), "sha256")
     answer = await authority.answer_ocsp(asked, unknown, NOW - timedelta(days=2))
     assert answer == ocsp.Refusal.INTERNAL_ERROR.response()
