@@ -16,8 +16,9 @@ from ca.issuer import Issuer, OcspSigner
 from ca.ports import SubscriberId
 from ca.profiles import Profile
 from ca.signing import PrivateKey, Signer, SoftwareKey
+from tests.years import moved
 
-NOW = datetime(2026, 11, 22, 10, 30, tzinfo=UTC)
+NOW = moved(datetime(2026, 11, 22, 10, 30, tzinfo=UTC))
 R = bytes(range(20))
 IDN = "KB-0004711"
 PROFILES_TOML = (Path(__file__).parents[2] / "ca/profiles.toml").read_text(encoding="utf-8")

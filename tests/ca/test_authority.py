@@ -17,6 +17,7 @@ from ca.ports import Plan, Record, Serial, Status
 from ca.profiles import Profile
 from ca.signing import PrivateKey, SoftwareKey
 from tests.ca.pki import IDN, NOW, R, enrollment, make_pki, parse_profiles, pki, request, subscriber_key
+from tests.years import moved
 
 
 def prepared(kind: str = "p-256", **changed: object) -> Record:
@@ -34,8 +35,8 @@ def test_a_certificate(kind: str) -> None:
     assert parsed.subject.rfc4514_string() == record.plan.subject, "as the library reads it"
     assert record.plan.subject.startswith("CN=홍길동(HONG GILDONG)099904")
     assert (parsed.not_valid_before_utc, parsed.not_valid_after_utc) == (
-        datetime(2026, 11, 21, 15, tzinfo=UTC),
-        datetime(2027, 11, 21, 14, 59, 59, tzinfo=UTC),
+        moved(datetime(2026, 11, 21, 15, tzinfo=UTC)),
+        moved(datetime(2026, 11, 21, 15, tzinfo=UTC)) + timedelta(days=365, seconds=-1),
     )
     other = parsed.extensions.get_extension_for_class(x509.SubjectAlternativeName).value[0]
     assert isinstance(other, x509.OtherName)

@@ -111,6 +111,13 @@ def extra(oid: str, value: bytes, *, critical: bool = False) -> bytes:
     return der.sequence(der.oid(oid), flag, der.octet_string(value))
 
 
+def other_form(element: der.Element) -> bytes:
+    """UTCTime as GeneralizedTime, or the other way. RFC 5280 §4.1.2.5"""
+    if element.tag == der.UTC_TIME:
+        return der.tlv(der.GENERALIZED_TIME, b"20" + element.content)
+    return der.tlv(der.UTC_TIME, element.content[2:])
+
+
 def long_form(element: der.Element) -> bytes:
     return bytes((element.tag, 0x84)) + len(element.content).to_bytes(4, "big") + element.content
 
@@ -146,14 +153,14 @@ TABLE: dict[str, tuple[tuple[int, ...], Change]] = {
     "issuer: another order": (ISSUER, swapped),
     "issuer: another string type": ((3, 1, 0, 1), tagged(der.PRINTABLE_STRING)),
     "validity: swapped": (VALIDITY, swapped),
-    "validity: GeneralizedTime before 2050": ((4, 0), lambda e: der.tlv(0x18, b"20" + e.content)),
+    "validity: the other form of time": ((4, 0), other_form),
     "validity: without seconds": ((4, 0), content(lambda c: c[:-3] + b"Z")),
     "validity: another zone": ((4, 0), content(lambda c: c[:-1] + b"+0900")),
     "validity: a second longer": ((4, 1), content(lambda c: c[:-7] + b"150000Z")),
-    "validity: a century": ((4, 1), to(der.tlv(0x18, b"21261121145959Z"))),
+    "validity: a century": ((4, 1), to(der.tlv(0x18, b"21561121145959Z"))),
     "validity: for ever": ((4, 1), to(der.tlv(0x18, b"99991231235959Z"))),
-    "validity: before the CA": ((4, 0), to(der.tlv(0x17, b"200101000000Z"))),
-    "validity: the 30th of February": ((4, 0), to(der.tlv(0x17, b"260230000000Z"))),
+    "validity: before the CA": ((4, 0), to(der.time(NOW - 30 * DAY))),
+    "validity: the 30th of February": ((4, 0), content(lambda c: c[:-11] + b"0230000000Z")),
     "validity: absent": (VALIDITY, dropped),
     "subject: empty": (SUBJECT, to(der.sequence())),
     "subject: no country": ((5, 0), dropped),
@@ -370,10 +377,10 @@ LISTS: dict[str, tuple[tuple[int, ...], Change]] = {
     "no version": ((0,), dropped),
     "another algorithm": ((1,), to(der.sequence(der.oid("1.2.840.10045.4.1")))),
     "another issuer": ((2,), swapped),
-    "times swapped": ((3,), to(der.tlv(0x17, b"300101000000Z"))),
+    "times swapped": ((3,), to(der.time(NOW + 2 * DAY))),
     "no nextUpdate": ((4,), dropped),
-    "for two years": ((4,), to(der.tlv(0x17, b"281201000000Z"))),
-    "GeneralizedTime before 2050": ((4,), lambda e: der.tlv(0x18, b"20" + e.content)),
+    "for two years": ((4,), to(der.time(NOW + 730 * DAY))),
+    "the other form of time": ((4,), other_form),
     "an empty list of entries": ((5,), to(der.sequence())),
     "a short serial": ((5, 0, 0), to(der.integer(7))),
     "a negative serial": ((5, 0, 0), content(lambda c: b"\xc0" + c[1:])),
@@ -460,7 +467,7 @@ def signer_of() -> OcspSigner:
 ANSWERS: dict[str, tuple[tuple[int, ...], Change]] = {
     "named by its name": ((0,), to(der.explicit(1, HERE))),
     "another responder": ((0, 0), content(lambda c: bytes(20))),
-    "produced before it was true": ((1,), to(der.tlv(0x18, b"20261101000000Z"))),
+    "produced before it was true": ((1,), to(der.generalized_time(NOW - DAY))),
     "produced in UTCTime": ((1,), lambda e: der.tlv(0x17, e.content[2:])),
     "no answer": ((2,), to(der.sequence())),
     "MD5": ((2, 0, 0, 0, 0), to(der.oid("1.2.840.113549.2.5"))),
@@ -471,9 +478,9 @@ ANSWERS: dict[str, tuple[tuple[int, ...], Change]] = {
     "revoked for reason 7": ((2, 0, 1), to(der.explicit(1, der.generalized_time(NOW), b"\xa0\3\x0a\1\7"))),
     "unspecified said aloud": ((2, 0, 1), to(der.explicit(1, der.generalized_time(NOW), b"\xa0\3\x0a\1\0"))),
     "no nextUpdate": ((2, 0, 3), dropped),
-    "nextUpdate first": ((2, 0, 3, 0), to(der.tlv(0x18, b"20261101000000Z"))),
-    "for a month": ((2, 0, 3, 0), to(der.tlv(0x18, b"20261220000000Z"))),
-    "longer than the signer": ((2, 0, 3, 0), to(der.tlv(0x18, b"20361220000000Z"))),
+    "nextUpdate first": ((2, 0, 3, 0), to(der.generalized_time(NOW - DAY))),
+    "for a month": ((2, 0, 3, 0), to(der.generalized_time(NOW + 28 * DAY))),
+    "longer than the signer": ((2, 0, 3, 0), to(der.generalized_time(NOW + 3650 * DAY))),
     "an extension in it": ((2, 0), appended(der.explicit(1, der.sequence()))),
     "an empty nonce": ((3, 0, 0, 1, 0), to(der.octet_string(b""))),
     "a nonce of 129 octets": ((3, 0, 0, 1, 0), to(der.octet_string(bytes(129)))),

@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
 from ca.ports import Plan, Serial, SubscriberId
+from tests.years import moved
 
-AT = datetime(2026, 11, 22, 10, tzinfo=UTC)
+AT = moved(datetime(2026, 11, 22, 10, tzinfo=UTC))
 YEAR = timedelta(days=365)
 DAY = timedelta(days=1)
 _numbers = itertools.count(1)

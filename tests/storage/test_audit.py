@@ -10,8 +10,9 @@ import pytest
 from bot.storage import audit
 from bot.storage.audit import AuditTrail, Broken, Head, Verdict
 from bot.storage.database import ConstraintViolated, Database, Tx
+from tests.years import moved
 
-AT = datetime(2026, 11, 22, 10, tzinfo=UTC)
+AT = moved(datetime(2026, 11, 22, 10, tzinfo=UTC))
 KEY = bytes(range(32))
 DAY = timedelta(days=1)
 

@@ -15,8 +15,9 @@ from handlers.bank import CustomerNumber
 from handlers.effects import AcceptTerms, Audit, Feedback, Handover, KnowAs, OpenLink, Unanswered
 from handlers.message import Answered, Choice, CustomerId, Document, Link, Reply
 from handlers.talk import TurnRecord
+from tests.years import moved
 
-NOW = datetime(2026, 11, 23, 1, tzinfo=UTC)
+NOW = moved(datetime(2026, 11, 23, 1, tzinfo=UTC))
 ME = CustomerId("me")
 SEALER = Sealer(bytes(32))
 REPLY = Reply(

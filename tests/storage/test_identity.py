@@ -15,8 +15,9 @@ from handlers.bank import CellChallenge, CustomerNumber
 from handlers.effects import StartChallenge, UseChallenge
 from handlers.message import Answered, CustomerId
 from handlers.talk import TurnRecord
+from tests.years import moved
 
-NOW = datetime(2026, 11, 23, 1, tzinfo=UTC)
+NOW = moved(datetime(2026, 11, 23, 1, tzinfo=UTC))
 KIM = CustomerNumber("DEMO0001")
 SEALER = Sealer(bytes(32))
 WRITER = EffectWriter(AuditTrail(bytes(32)), SEALER)

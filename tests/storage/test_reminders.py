@@ -11,12 +11,13 @@ from bot.storage.database import Database
 from bot.storage.reminders import Due, claim_due, mark, schedule, stop
 from handlers.texts import KOREA
 from tests.storage.plans import AT, DAY, der, plan
+from tests.years import moved
 
-END = datetime(2027, 11, 22, 14, 59, 59, tzinfo=UTC)  # 23:59:59 in Korea
+END = moved(datetime(2027, 11, 22, 14, 59, 59, tzinfo=UTC))  # 23:59:59 in Korea
 
 
 def morning(days_before: int, hour: int = 9) -> datetime:
-    return datetime(2027, 11, 22, hour, tzinfo=KOREA) - timedelta(days=days_before)
+    return moved(datetime(2027, 11, 22, hour, tzinfo=KOREA)) - timedelta(days=days_before)
 
 
 async def states(database: Database) -> dict[int, str]:

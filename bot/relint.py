@@ -1,0 +1,89 @@
+"""`certtalk ca lint`: everything ever issued is held against the rules once more, nightly and beside the service.
+
+Own rules always, the issuer's signature included; pkilint (RFC 5280) where it is installed, which the service itself
+never needs. The profile is today's: a certificate from before a change of `profiles.toml` is reported as differing.
+"""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+
+from bot.storage.certificates import Certificates, Exported
+from ca import lint
+from ca.authority import CertificateAuthority
+from ca.errors import CaError, LintFailed
+
+Judge = Callable[[bytes], Iterator[str]]
+"""A DER certificate to what is wrong with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Linted:
+    """One certificate and what was found, each finding a sentence that begins with who found it."""
+
+    serial: str
+    findings: tuple[str, ...]
+
+
+async def relint(
+    certificates: Certificates, authority: CertificateAuthority, judge: Judge | None
+) -> AsyncIterator[Linted]:
+    """Everything that was signed, by serial; `judge` is a second opinion."""
+    async for one in certificates.export():
+        findings = list(_own(one, authority))
+        if judge is not None:
+            findings += judge(one.der)
+        yield Linted(one.serial, tuple(findings))
+
+
+def _own(issued: Exported, authority: CertificateAuthority) -> Iterator[str]:
+    try:
+        certificate = x509.load_der_x509_certificate(issued.der)
+        for issuer in authority.issuers.values():
+            if issuer.certificate.subject == certificate.issuer:
+                certificate.verify_directly_issued_by(issuer.certificate)
+                lint.check(certificate.tbs_certificate_bytes, authority.profile(issued.profile), issuer)
+                break
+        else:
+            yield "CertTalk: no issuing CA of this name is known"
+        if f"{certificate.serial_number:040x}" != issued.serial:
+            yield "CertTalk: stored under another serial number"
+    except LintFailed as failed:
+        yield from (f"CertTalk: {finding}" for finding in failed.findings)
+    except InvalidSignature:
+        yield "CertTalk: the signature is not the issuer's"
+    except (CaError, ValueError, TypeError) as error:
+        yield f"CertTalk: {error}"
+
+
+def pkilint() -> Judge | None:
+    """The judge of that name for errors and worse; None where it is not installed."""
+    try:
+        from pkilint import loader
+        from pkilint.pkix import certificate, extension, name
+        from pkilint.validation import ValidationFindingSeverity as Severity
+    except ImportError:
+        return None
+    validator: Any = certificate.create_pkix_certificate_validator_container(
+        certificate.create_decoding_validators(name.ATTRIBUTE_TYPE_MAPPINGS, extension.EXTENSION_MAPPINGS),
+        [
+            certificate.create_issuer_validator_container([]),
+            certificate.create_validity_validator_container(),
+            certificate.create_subject_validator_container([]),
+            certificate.create_extensions_validator_container([]),
+            certificate.create_spki_validator_container([]),
+        ],
+    )
+    load: Any = loader.RFC5280CertificateDocumentLoader().load_der_document
+    grave = (Severity.ERROR, Severity.FATAL)
+
+    def judge(der: bytes) -> Iterator[str]:
+        for result in validator.validate(load(der, "certificate").root):
+            for found in result.finding_descriptions:
+                if found.finding.severity in grave:
+                    yield f"pkilint: {found.finding.code}"
+
+    return judge
