@@ -28,6 +28,8 @@ def add_verbs(verbs: Any, add: Add) -> None:
 
     add("show", show, "what there is, until when, and where its keys are", ca)
 
+    add("lint", lint_issued, "hold everything issued against the rules once more", ca)
+
     rotate = add("rotate", rotate_part, "make the next issuing CA, OCSP signer or list of the root", ca)
     rotate.add_argument("part", choices=("issuing", "ocsp", "root-crl"))
     rotate.add_argument("--key", choices=("rsa-2048", "rsa-3072", "rsa-4096", "p-256"), help="kind of the new key")
@@ -224,6 +226,28 @@ async def export_authority(arguments: argparse.Namespace, settings: Settings) ->
         desk.say("fingerprint", name=name, fingerprint=_fingerprint(desk.vault.files.certificate(name)))
     desk.say("exported", path=arguments.folder)
     return 0
+
+
+async def lint_issued(_: argparse.Namespace, settings: Settings) -> int:
+    """The verb: a line a certificate with findings, a closing line; exit code 1 when there was any."""
+    from bot.app import running
+    from bot.relint import pkilint, relint
+
+    texts = load_texts()[settings.default_locale]
+    if not (settings.data / "service.key").is_file():
+        print(texts("cli.nothing_here", data=settings.data), file=sys.stderr)
+        return 2
+    judge, looked, faulty = pkilint(), 0, 0
+    async with running(settings, jobs=False, keys=False) as service:
+        async for one in relint(service.certificates, service.registration.authority, judge):
+            looked += 1
+            faulty += bool(one.findings)
+            for finding in one.findings:
+                print(f"{one.serial}  {finding}")
+    if judge is None:
+        print(texts("ca.lint.no_judge"))
+    print(texts("ca.lint.done", looked=looked, faulty=faulty))
+    return 1 if faulty else 0
 
 
 def _fingerprint(certificate: Any) -> str:

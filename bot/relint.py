@@ -11,7 +11,8 @@ from typing import Any
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 
-from bot.storage.certificates import Certificates, Exported
+from bot.storage.certificates import Certificates
+from bot.storage.exporting import Exported
 from ca import lint
 from ca.authority import CertificateAuthority
 from ca.errors import CaError, LintFailed
