@@ -1,6 +1,6 @@
 """What understanding costs: `python -m benchmarks.understanding [seconds per row]`.
 
-Milliseconds a message (matching is plain Python on one core), the time to build the index when a process starts, and
+Milliseconds a message (matching is plain Python on one core), the time to read the model when a process starts, and
 the memory that it keeps.
 """
 
@@ -44,7 +44,7 @@ def main(seconds: float) -> None:
         rows.append([name, *repeated(seconds, lambda: understanding.match(next(turn))).cells()])  # noqa: B023
     table("Understanding a message", ("", "a second", "p50 ms", "p95 ms", "p99 ms"), rows)
     took, kept = in_a_fresh_process()
-    print(f"\nBuilding the index: {took:.2f} s once a process; it keeps {kept:.0f} MiB.")
+    print(f"\nReading the model: {took:.2f} s once a process; it keeps {kept:.0f} MiB.")
 
 
 if __name__ == "__main__":

@@ -21,10 +21,12 @@ from handlers.message import CustomerId, Incoming
 from handlers.talk import Talk
 from handlers.texts import Texts
 from handlers.understanding import Understanding, Understood
+from handlers.understanding.matcher import ACTS
 from handlers.wording import MENU
 
 CLARIFIED = 2
 """How often in a row it is asked what was meant."""
+ALSO_OFFERED = 2
 LONGEST_KEPT = 500
 _QUESTION = re.compile(
     r"\?|얼마|언제|어떻게|어떡|무엇|뭐|뭔|어디|왜|누구|몇|나요|까요|는지|은가요|인가요|\b(what|when|where|why|how|who|which|can|do|does|is)\b",
@@ -221,9 +223,9 @@ class Reception:
 
     async def _answer_aside(self, draft: Draft, understood: Understood) -> None:
         """A question in the middle of a journey: answer it, or ask which one it is, and put the step again."""
-        if understood.decision == "answer":
+        if understood.decision == "answer" and understood.slugs[0] not in ACTS:
             await self._serve(draft, understood.slugs[0])
-        else:
+        else:  # a journey is not left on a guess
             draft.say("common.did_you_mean", *(f"means:{slug}" for slug in understood.slugs[:3]))
             await self.journeys.ask_again(draft)
 
@@ -231,8 +233,11 @@ class Reception:
         understood = self.understanding.match(text)
         talk = draft.talk
         talk.asked = masking.text(text)[:LONGEST_KEPT]
-        if understood.decision == "answer":
-            await self._serve(draft, understood.slugs[0])
+        if wishes := self.understanding.wishes(text):
+            first, *rest = wishes
+            await self._serve(draft, first)
+            if rest and talk.flow is None:
+                draft.say("common.also_asked", *(f"means:{slug}" for slug in rest[:ALSO_OFFERED]))
             return
         if understood.slugs or text.strip():
             why: Literal["unsure", "unknown"] = "unsure" if understood.accept else "unknown"

@@ -29,5 +29,9 @@ class Understanding:
         """The locale `text` asks for by name ("영어로", "English please"), if it is nothing else."""
         return language(text)
 
+    def wishes(self, text: str) -> tuple[str, ...]:
+        """Everything `text` surely asks for, the most urgent first; mostly one label, none when nothing is sure."""
+        return self._matcher.wishes(text)
+
     def match(self, text: str) -> Understood:
         return self._matcher.match(text)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from handlers.understanding.clauses import clauses
 from handlers.understanding.features import features
 from handlers.understanding.keyboard import as_korean
 from handlers.understanding.model import OUT_OF_SCOPE, Model
@@ -16,7 +17,11 @@ from handlers.understanding.reading import HEAD, Lang, language, tidy
 
 ACTS: Final = frozenset({"int_revoke", "int_reissue", "int_renew", "int_change_password", "int_cancel"})
 """Labels that begin or abort something: they must lead by more."""
+URGENT: Final = ("faq_leak", "faq_lost", "int_revoke")
+"""What cannot wait when several things are wished at once."""
 RANKED: Final = 10
+WITHIN: Final = 5
+"""A clause's wish counts if the whole message ranks it so far up: torn out of it, a clause may say anything."""
 
 Decision = Literal["answer", "clarify", "reject"]
 
@@ -60,6 +65,25 @@ class Matcher:
         if (taught := self.model.said(bare(tidied))) is not None:
             return self._said_as_taught(taught, scores, lang)
         return self._judge(scores, lang)
+
+    def wishes(self, text: str) -> tuple[str, ...]:
+        """Every label that `text` surely asks for, the most urgent first: of several clauses, each one's own.
+
+        None where neither the whole nor two clauses of it are sure.
+        """
+        whole = self.match(text)
+        if not whole.accept:
+            return ()
+        found: dict[str, None] = {}
+        for said in map(self.match, clauses(text)):
+            within = WITHIN if said.decision == "answer" else 2
+            if said.accept and said.slugs[0] in whole.slugs[:within]:
+                found[said.slugs[0]] = None
+        if whole.decision == "answer":
+            found = dict.fromkeys([whole.slugs[0], *found])
+        elif len(found) < 2:
+            return ()
+        return tuple(sorted(found, key=lambda slug: slug not in URGENT))
 
     def _scores(self, tidied: str, lang: Lang) -> dict[str, float]:
         found = features(tidied, lang)

@@ -113,3 +113,20 @@ async def test_english_questions_are_answered_in_the_language_of_the_talk(talk: 
 async def test_words_that_are_no_questions(talk: Talk, said: str, key: str) -> None:
     await talk.says(said, key, at=None)
     assert talk.choices or key == "common.thanks"
+
+
+async def test_of_two_wishes_the_first_is_answered_and_the_other_offered(talk: Talk) -> None:
+    await talk.says("비밀번호 규칙이 뭐예요? 백업은 어떻게 해요?", at=None)
+    assert talk.replies[0].key == "faq.faq_password_rules.answer"
+    assert talk.replies[-1].key == "common.also_asked"
+    await talk.presses(talk.replies[-1].choices[0], "faq.faq_backup.answer")
+
+
+async def test_what_is_urgent_comes_first(talk: Talk) -> None:
+    await talk.says("인증서 수수료가 얼마예요? 그리고 휴대폰을 잃어버렸어요", at=None)
+    assert talk.replies[0].key == "faq.faq_lost.answer"
+
+
+async def test_a_journey_is_not_left_on_a_guess(talk: Talk) -> None:
+    await talk.says("인증서 발급하고 싶어요", "enroll.prepare.ask")
+    await talk.says("지금 진행하던 거 취소하고 싶어요 그만할래요", "common.did_you_mean", "enroll.prepare.ask")
