@@ -22,6 +22,7 @@ def plan(
     key: str | None = None,
     at: datetime = AT,
     issuer: str = "issuing-1",
+    replaces: Serial | None = None,
 ) -> Plan:
     n = next(_numbers)
     return Plan(
@@ -38,6 +39,7 @@ def plan(
         tbs=b"tbs %d" % n,
         planned_at=at,
         evidence={"code": "passed", "card": "passed"},
+        replaces=replaces,
     )
 
 
