@@ -16,6 +16,7 @@ from bot.gateways.bank_demo import DemoBank
 from bot.gateways.patience import PatientBank
 from bot.gateways.sms import SmsGateway
 from bot.gateways.sms_demo import DemoSms
+from bot.jobs.anchoring import ANCHORS, Anchoring
 from bot.jobs.announcing import ISSUED, KINDS, Announcing, Reminding, put_notice
 from bot.jobs.answering import Answering
 from bot.jobs.cleaning import Cleaning
@@ -264,6 +265,7 @@ async def _build(
     reminding = Reminding(database, sealer, clock)
     cleaning = Cleaning(database, sealer, links, registration, conversation, clock)
     listing = Listing(registration, Lists(database), clock)
+    anchoring = Anchoring(database, audit, settings.data / ANCHORS, settings.audit_years, clock)
     answering = Answering(registration, certificates, clock)
 
     async def renew_responder() -> None:
@@ -280,6 +282,7 @@ async def _build(
             Job("learn", own_model.refresh, 5.0),
             Job("bench", bench.sweep, 60.0),
             Job("clean", cleaning.work, 600.0),
+            Job("anchor", anchoring.work, 3600.0),
             Job("responder", renew_responder, 60.0),
         ],
         clock,

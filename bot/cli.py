@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import json
 import logging
 import os
 import re
@@ -12,7 +11,7 @@ from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
 
-from bot import logs
+from bot import audit_verbs, certificate_verbs, logs
 from bot.ca_verbs import add_verbs, asking
 from bot.settings import Settings, SettingsError, load_settings, unknown_settings
 from handlers.texts import KOREA, Texts, load_texts
@@ -50,17 +49,14 @@ def build_parser() -> argparse.ArgumentParser:
     remind.add_argument("--dry-run", action="store_true", help="list them and change nothing")
     remind.add_argument("--yes", action="store_true", help="really remind customers as if it were that day")
 
-    certificates = verbs.add_parser("certificates", help="what was issued").add_subparsers(dest="what", required=True)
-    export = add("export", _export, "everything ever issued, one JSON object a line", certificates)
-    export.add_argument("--json", action="store_true", required=True, help="the only form there is")
+    certificate_verbs.add_verbs(verbs, add)
 
     customers = verbs.add_parser("customers", help="the bank's customers").add_subparsers(dest="what", required=True)
     unlock = add("unlock", _unlock, "clear a customer's failure counters", customers)
     unlock.add_argument("number", type=_customer_number, help="the bank's customer number")
     unlock.add_argument("--yes", action="store_true", help="really do it")
 
-    audit = verbs.add_parser("audit", help="the audit trail").add_subparsers(dest="what", required=True)
-    add("verify", _verify_audit, "check the chain from its first record to its last", audit)
+    audit_verbs.add_verbs(verbs, add)
 
     telegram = verbs.add_parser("telegram", help="the bot at Telegram").add_subparsers(dest="what", required=True)
     check = add("check", _check_telegram, "does Telegram know what the settings say", telegram)
@@ -206,15 +202,6 @@ async def _remind(arguments: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
-async def _export(arguments: argparse.Namespace, settings: Settings) -> int:
-    from bot.app import running
-
-    async with running(settings, jobs=False, keys=False) as service:
-        async for one in service.certificates.export():
-            print(json.dumps(one.as_json(), ensure_ascii=False))
-    return 0
-
-
 async def _unlock(arguments: argparse.Namespace, settings: Settings) -> int:
     from bot.app import running
     from bot.storage.database import Tx
@@ -235,19 +222,6 @@ async def _unlock(arguments: argparse.Namespace, settings: Settings) -> int:
         cleared = await service.database.run(act)
     print(texts("cli.unlocked", number=arguments.number, count=cleared))
     return 0
-
-
-async def _verify_audit(arguments: argparse.Namespace, settings: Settings) -> int:
-    from bot.app import running
-
-    texts = _texts(settings)
-    async with running(settings, jobs=False, keys=False) as service:
-        verdict = await service.audit.verify(service.database)
-    if verdict.broken is None:
-        print(texts("cli.audit_ok", rows=verdict.rows))
-        return 0
-    print(texts("cli.audit_broken", seq=verdict.broken.seq, what=verdict.broken.what), file=sys.stderr)
-    return 1
 
 
 async def _check_telegram(arguments: argparse.Namespace, settings: Settings) -> int:

@@ -92,6 +92,8 @@ class Settings(BaseSettings):
     tries: int = Field(5, ge=3, le=10)
     """Wrong answers before a code, card or token is locked, over all channels together."""
 
+    audit_years: int = Field(10, ge=0, le=100)
+    """Audit records are kept this long; 0: for ever."""
     business_fee: int = Field(55_000, ge=0, le=10_000_000)
     """Won a business certificate costs for a year, VAT included."""
     sms_per_hour: int = Field(5, ge=1, le=60)

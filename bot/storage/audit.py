@@ -156,6 +156,12 @@ class AuditTrail:
                 yield row
             after = page[-1]["seq"]
 
+    async def about(self, database: Database, subject: str) -> list[Row]:
+        """All rows about a serial number (or whatever else stands as subject), oldest first."""
+        return await database.read(
+            lambda tx: tx.all("SELECT * FROM audit WHERE subject = :subject ORDER BY seq", subject=subject)
+        )
+
     def anchor(self, tx: Tx, at: datetime) -> Anchor:
         """Where the chain ends now, to be kept somewhere else."""
         head = self.head(tx)

@@ -1,0 +1,61 @@
+"""`certtalk audit …`: is the trail whole, what is in it, and where it ends today."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from bot.jobs.anchoring import ANCHORS, add_anchor, read_anchors
+from bot.settings import Settings
+from bot.storage.audit import Head
+from handlers.texts import load_texts
+
+Add = Callable[..., argparse.ArgumentParser]
+
+
+def add_verbs(verbs: Any, add: Add) -> None:
+    within = verbs.add_parser("audit", help="the audit trail").add_subparsers(dest="what", required=True)
+    verify = add("verify", _verify, "check the chain from its first record to its last", within)
+    verify.add_argument("--anchors", type=Path, help=f"anchors kept elsewhere (else DATA/{ANCHORS})")
+    add("export", _export, "every record, one JSON object a line", within)
+    add("anchor", _anchor, "print where the chain ends now, to be kept elsewhere", within)
+
+
+async def _verify(arguments: argparse.Namespace, settings: Settings) -> int:
+    from bot.app import running
+
+    texts = load_texts()[settings.default_locale]
+    async with running(settings, jobs=False, keys=False) as service:
+        anchors = read_anchors(arguments.anchors or settings.data / ANCHORS)
+        forged = [anchor for anchor in anchors if not service.audit.is_ours(anchor)]
+        if forged:
+            print(texts("cli.anchor_forged", at=forged[0].at), file=sys.stderr)
+            return 1
+        verdict = await service.audit.verify(service.database, [Head(one.seq, one.hash) for one in anchors])
+    if verdict.broken is None:
+        print(texts("cli.audit_ok", rows=verdict.rows, anchors=len(anchors)))
+        return 0
+    print(texts("cli.audit_broken", seq=verdict.broken.seq, what=verdict.broken.what), file=sys.stderr)
+    return 1
+
+
+async def _export(_: argparse.Namespace, settings: Settings) -> int:
+    from bot.app import running
+
+    async with running(settings, jobs=False, keys=False) as service:
+        async for row in service.audit.rows(service.database):
+            print(json.dumps(row, ensure_ascii=False))
+    return 0
+
+
+async def _anchor(_: argparse.Namespace, settings: Settings) -> int:
+    from bot.app import running
+
+    async with running(settings, jobs=False, keys=False) as service:
+        anchor = await service.database.read(service.audit.anchor, service.clock())
+    add_anchor(settings.data / ANCHORS, anchor)
+    print(json.dumps(asdict(anchor)))
+    return 0
