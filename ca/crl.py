@@ -10,7 +10,7 @@ from typing import Final
 
 from ca import der, signing
 from ca.issuer import Issuer
-from ca.ports import RevokedEntry
+from ca.ports import RevokedEntry, Serial
 
 REASONS: Final = {
     "unspecified": 0,
@@ -43,6 +43,11 @@ _EXTENSIONS = {name: _entry_extensions(code) for name, code in REASONS.items()}
 def entry(revoked: RevokedEntry) -> bytes:
     """One DER element of `revokedCertificates`."""
     return der.sequence(der.integer(revoked.serial), der.time(revoked.revoked_at), _EXTENSIONS[revoked.reason])
+
+
+def serial_in(encoded: bytes) -> Serial:
+    """The serial number of an entry that `entry` made."""
+    return Serial(der.read(encoded).children()[0].integer())
 
 
 def sign(

@@ -147,7 +147,12 @@ def read_time(element: Element) -> datetime:
         digits = ("20" if digits < "50" else "19") + digits  # §4.1.2.5.1
     if not re.fullmatch(r"[0-9]{14}Z", digits):
         raise DerError("a time not to the second in Z")
-    return datetime.strptime(f"{digits}+0000", "%Y%m%d%H%M%SZ%z")
+    # By slices, a tenth of what strptime takes: every OCSP answer is read back three times.
+    month, day, hour, minute, second = (int(digits[at : at + 2]) for at in range(4, 14, 2))
+    try:
+        return datetime(int(digits[:4]), month, day, hour, minute, second, tzinfo=UTC)
+    except ValueError as error:
+        raise DerError("no such time") from error
 
 
 def require_strict(data: bytes, *, depth: int = 16) -> None:

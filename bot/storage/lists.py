@@ -80,29 +80,25 @@ def _version(tx: Tx, issuer: str) -> int:
 
 def _page(tx: Tx, issuer: str, now: str, after: str, until: str) -> tuple[bytes, str]:
     """The next entries, joined, and the serial they end with (`until` when these were the last)."""
-    last = tx.one(
-        "SELECT serial FROM crl_entries WHERE issuer = :issuer AND serial > :after AND serial < :until"
-        " ORDER BY serial LIMIT 1 OFFSET :page",
-        issuer=issuer, after=after, until=until, page=PAGE - 1,
-    )  # fmt: skip
-    end = last["serial"] if last else until
     entries = tx.column(
-        "SELECT entry FROM crl_entries WHERE issuer = :issuer AND serial > :after AND serial <= :end"
-        " AND serial < :until AND not_after >= :now ORDER BY serial",
-        issuer=issuer, after=after, end=end, until=until, now=now,
+        "SELECT entry FROM crl_entries WHERE issuer = :issuer AND serial > :after AND serial < :until"
+        " AND not_after >= :now ORDER BY serial LIMIT :page",
+        issuer=issuer, after=after, until=until, now=now, page=PAGE,
     )  # fmt: skip
     if None in entries:
-        entries = list(_encoded(tx, issuer, now, after, end))
+        entries = list(_encoded(tx, issuer, now, after, until))
+    # The serial number is in the entry; reading it there, the rows need no second column.
+    end = f"{crl.serial_in(entries[-1]):040x}" if len(entries) == PAGE else until
     return b"".join(entries), end
 
 
-def _encoded(tx: Tx, issuer: str, now: str, after: str, end: str) -> Iterator[bytes]:
+def _encoded(tx: Tx, issuer: str, now: str, after: str, until: str) -> Iterator[bytes]:
     """A page with rows from before entries were kept."""
     rows = tx.all(
         "SELECT e.serial, e.entry, c.revoked_at, c.reason"
         " FROM crl_entries e JOIN certificates c ON c.serial = e.serial WHERE e.issuer = :issuer"
-        " AND e.serial > :after AND e.serial <= :end AND e.not_after >= :now ORDER BY e.serial",
-        issuer=issuer, after=after, end=end, now=now,
+        " AND e.serial > :after AND e.serial < :until AND e.not_after >= :now ORDER BY e.serial LIMIT :page",
+        issuer=issuer, after=after, until=until, now=now, page=PAGE,
     )  # fmt: skip
     for row in rows:
         revoked = RevokedEntry(serial_of(row["serial"]), instant(row["revoked_at"]), row["reason"] or "unspecified")

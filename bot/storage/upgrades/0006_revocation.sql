@@ -5,8 +5,18 @@ ALTER TABLE certificates ADD COLUMN replaces TEXT REFERENCES certificates (seria
 
 CREATE UNIQUE INDEX certificates_one_successor ON certificates (replaces) WHERE status IN ('planned', 'valid', 'held');
 
+-- only: sqlite
 -- What is revoked, held or failed, as a CRL has it. An entry is encoded once, in the transaction of its cause; NULL in
--- rows from before this table.
+-- rows from before this table. SQLite keeps the rows in the order in which they are listed.
+CREATE TABLE crl_entries (
+    issuer TEXT NOT NULL,
+    serial TEXT NOT NULL,
+    not_after TEXT NOT NULL,
+    entry BLOB,
+    PRIMARY KEY (issuer, serial)
+) WITHOUT ROWID;
+
+-- only: postgres
 CREATE TABLE crl_entries (
     issuer TEXT NOT NULL,
     serial TEXT NOT NULL,
@@ -19,6 +29,11 @@ INSERT INTO crl_entries (issuer, serial, not_after)
     SELECT issuer, serial, not_after FROM certificates WHERE status IN ('revoked', 'held', 'failed');
 
 DROP INDEX certificates_listed;
+
+-- Without the time of issue, which would have completing a certificate write this index once more.
+DROP INDEX certificates_by_subscriber;
+
+CREATE INDEX certificates_of_subscriber ON certificates (subscriber);
 
 CREATE INDEX certificates_held ON certificates (revoked_at) WHERE status = 'held';
 

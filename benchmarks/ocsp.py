@@ -1,0 +1,98 @@
+"""OCSP answers a second on one core: `python -m benchmarks.ocsp [seconds per row]`.
+
+The responder's own ASGI application, called as a server calls it, beside a bare ASGI application that sends as many
+octets: the same messages, without the cost of HTTP parsing that both would share. Prepared answers by POST and GET, and
+answers with a nonce, which are signed on demand, at 64 at once.
+"""
+
+import base64
+import secrets
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import ocsp as library
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from benchmarks.issue import requests, wanted
+from benchmarks.measuring import Measured, in_fast_loop, machine, measured, pin, repeated, table
+from bot.app import running, utc_now
+from bot.settings import load_settings
+from bot.web.application import Application
+from ca import ocsp
+
+
+def calling(app: ASGIApp, method: str, path: str, body: Callable[[], bytes]) -> Callable[[], Awaitable[object]]:
+    """One request after the other, as uvicorn hands them over."""
+    scope: Scope = {
+        "type": "http", "method": method, "path": path, "query_string": b"", "headers": [(b"host", b"127.0.0.1")],
+    }  # fmt: skip
+
+    async def send(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            assert message["status"] == 200
+
+    async def once() -> None:
+        message = {"type": "http.request", "body": body(), "more_body": False}
+
+        async def receive() -> Any:
+            return message
+
+        await app(scope, receive, send)
+
+    return once
+
+
+def bare(answer: bytes) -> ASGIApp:
+    headers = [(b"content-type", b"application/ocsp-response"), (b"content-length", b"%d" % len(answer))]
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - as every ASGI application
+        await receive()
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": answer})
+
+    return app
+
+
+async def main(seconds: float) -> None:
+    pin(0)
+    with tempfile.TemporaryDirectory(prefix="certtalk-bench-") as made:
+        async with running(load_settings(None, data=Path(made), ca_key="p-256")) as service:
+            record = await service.registration.enroll(wanted(0, next(requests(1))), utc_now())
+            issuer = service.registration.authority.current
+            asked = ocsp.request(issuer, record.plan.serial, "sha1")
+            certificate = x509.load_der_x509_certificate(record.der or b"")
+            with_nonce = library.OCSPRequestBuilder().add_certificate(certificate, issuer.certificate, SHA256())
+
+            def fresh() -> bytes:
+                nonce = x509.OCSPNonce(secrets.token_bytes(16))
+                return with_nonce.add_extension(nonce, critical=False).build().public_bytes(Encoding.DER)
+
+            app, path = Application(service).asgi, "/pki/ocsp"
+            await service.answering.work()
+            answer = (await service.answering.answer(asked)).der
+            signer = issuer.ocsp
+            assert signer is not None
+            results: list[tuple[str, Measured]] = []
+            for name, target, method, where, body, callers in (
+                ("bare ASGI, as many octets", bare(answer), "POST", path, lambda: asked, 1),
+                ("prepared, POST", app, "POST", path, lambda: asked, 1),
+                ("prepared, GET", app, "GET", f"{path}/{base64.b64encode(asked).decode()}", lambda: b"", 1),
+                ("signed on demand, POST", app, "POST", path, fresh, 64),
+            ):
+                once = calling(target, method, where, body)
+                results.append((name, await measured(callers, seconds, lambda _, once=once: once)))  # type: ignore[misc]
+            results.append(("bare signatures of its key", repeated(seconds, lambda: signer.key.sign(answer))))
+    floor = results[0][1].rate
+    rows = [[name, *result.cells(), f"{result.rate / floor:.2f}"] for name, result in results]
+    table("OCSP on one core", ("", "a second", "p50 ms", "p95 ms", "p99 ms", "of bare ASGI"), rows)
+
+
+if __name__ == "__main__":
+    print(machine())
+    in_fast_loop(main(float(sys.argv[1]) if len(sys.argv) > 1 else 3.0))
