@@ -13,8 +13,12 @@ KO = load_texts()["ko"]
 FILE = Document("d" * 22, "CertTalk-20261122.p12", "application/x-pkcs12", 3)
 
 
+def at(link_id: str) -> str:
+    return f"https://bank.example/app/{link_id}"
+
+
 def only(reply: Reply, **how: bool) -> Call:
-    [call] = calls(reply, KO, **how)
+    [call] = calls(reply, KO, at, **how)
     return call
 
 
@@ -33,7 +37,7 @@ def test_a_long_text_is_cut_at_sentences() -> None:
 
 
 def test_only_the_last_part_has_the_buttons() -> None:
-    first, last = calls(Reply("k", "글 " * 2500, (Choice("cmd:help", "도움말"),)), KO)
+    first, last = calls(Reply("k", "글 " * 2500, (Choice("cmd:help", "도움말"),)), KO, at)
     assert "reply_markup" not in first.arguments
     assert "reply_markup" in last.arguments
 
@@ -68,6 +72,7 @@ def test_a_page_is_a_mini_app_on_https_and_an_address_elsewhere() -> None:
     app = only(Reply("k", "글", link=Link("https://bank.example/s/x", "열기", "x")))
     [[button]] = app.arguments["reply_markup"].inline_keyboard
     assert button.web_app is not None
+    assert button.web_app.url == "https://bank.example/app/x"
     assert (
         "열기: http://127.0.0.1/s/x"
         in only(Reply("k", "글", link=Link("http://127.0.0.1/s/x", "열기", "x"))).arguments["text"]
@@ -79,7 +84,7 @@ def test_a_page_is_a_mini_app_on_https_and_an_address_elsewhere() -> None:
 def test_a_file_has_a_korean_name_and_a_guide() -> None:
     assert file_name(FILE, KO) == "공동인증서-20261122.p12"
     assert "설치" in only(Reply("k", "다 됐어요.", document=FILE)).arguments["caption"]
-    before, file = calls(Reply("k", "긴 말. " * 300, document=FILE), KO)
+    before, file = calls(Reply("k", "긴 말. " * 300, document=FILE), KO, at)
     assert (before.method, file.method) == ("sendMessage", "sendDocument")
     assert units(file.arguments["caption"]) <= 1024
 

@@ -27,7 +27,8 @@ class QuietBot(Bot):
         answer: Any = await self._post("getUpdates", asked, read_timeout=seconds + 10.0)
         return [one for one in answer if isinstance(one, dict)] if isinstance(answer, list) else []
 
-    async def show(self, method: str, chat: int, **arguments: Any) -> Mapping[str, Any]:
-        """Send a message; Telegram's answer as JSON. PTB would make a `Message` of it, a third of a turn's work."""
-        answer: Any = await self._post(method, {"chat_id": chat, **arguments})
+    async def call(self, method: str, **arguments: Any) -> Mapping[str, Any]:
+        """Telegram's answer as JSON. PTB would make a `Message` of it, a third of a turn's work."""
+        given = {name: value for name, value in arguments.items() if value is not None}
+        answer: Any = await self._post(method, given)
         return answer if isinstance(answer, dict) else {}

@@ -9,9 +9,9 @@ import logging
 from collections.abc import Coroutine
 from typing import Any, Final
 
-from telegram import Bot
 from telegram.error import BadRequest, TelegramError
 
+from bot.channels.telegram.bot import QuietBot
 from bot.channels.telegram.pacing import Pace
 from bot.channels.telegram.request import ToldToWait
 from bot.channels.telegram.writing import MOST_TEXT, NO_PREVIEW, units
@@ -23,16 +23,16 @@ MOST_AT_ONCE: Final = 500
 
 
 class Courtesy:
-    def __init__(self, bot: Bot, pace: Pace) -> None:
+    def __init__(self, bot: QuietBot, pace: Pace) -> None:
         self.bot, self.pace = bot, pace
         self._tasks: set[asyncio.Task[bool]] = set()
 
     def answer(self, chat: int, callback_id: str, text: str | None = None) -> None:
         """Stop the button's spinner."""
-        self._soon(chat, self.bot.answer_callback_query(callback_id, text=text))
+        self._soon(chat, self.bot.call("answerCallbackQuery", callback_query_id=callback_id, text=text))
 
     def typing(self, chat: int) -> None:
-        self._soon(chat, self.bot.send_chat_action(chat, "typing"))
+        self._soon(chat, self.bot.call("sendChatAction", chat_id=chat, action="typing"))
 
     def chosen(self, chat: int, message_id: int, text: str | None, label: str) -> None:
         """The question keeps what was chosen and loses its buttons."""
@@ -40,14 +40,16 @@ class Courtesy:
         if shown and units(shown) <= MOST_TEXT:
             self._soon(
                 chat,
-                self.bot.edit_message_text(shown, chat_id=chat, message_id=message_id, link_preview_options=NO_PREVIEW),
+                self.bot.call(
+                    "editMessageText", chat_id=chat, message_id=message_id, text=shown, link_preview_options=NO_PREVIEW
+                ),
             )
         else:
             self.spent(chat, message_id)
 
     def spent(self, chat: int, message_id: int) -> None:
         """The message loses its buttons."""
-        self._soon(chat, self.bot.edit_message_reply_markup(chat_id=chat, message_id=message_id, reply_markup=None))
+        self._soon(chat, self.bot.call("editMessageReplyMarkup", chat_id=chat, message_id=message_id))
 
     async def delete(self, chat: int, message_id: int) -> bool:
         """Whether the message is gone."""

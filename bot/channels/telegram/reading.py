@@ -84,9 +84,22 @@ _MALFORMED: Final = (
 def parse(data: Mapping[str, Any]) -> Update:
     """An update's JSON. Raises `Unreadable`."""
     try:
-        return Update.de_json(dict(data), None)
+        return Update.de_json(_lean(data), None)
     except _MALFORMED as error:
         raise Unreadable(type(error).__name__) from None
+
+
+def _lean(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what nobody reads: of the message under a button PTB would make an object for every button it has."""
+    query = data.get("callback_query")
+    if not isinstance(query, dict) or not isinstance(under := query.get("message"), dict):
+        return dict(data)
+    kept = {name: under[name] for name in ("message_id", "date", "chat", "text") if name in under}
+    if "reply_markup" in under:
+        rows = under["reply_markup"]["inline_keyboard"]
+        pressed = [button for row in rows for button in row if button.get("callback_data") == query.get("data")]
+        kept["reply_markup"] = {"inline_keyboard": [pressed[:1]] if pressed else []}
+    return {**data, "callback_query": {**query, "message": kept}}
 
 
 def read(update: Update, opening: Callable[[str], str | None]) -> Heard | None:

@@ -251,7 +251,7 @@ class Sender:
             bubble.parts += 1
 
     async def _call(self, call: writing.Call, chat: str, **more: Any) -> Mapping[str, Any]:
-        return await self.bot.show(call.method, int(chat), **call.arguments, **more)
+        return await self.bot.call(call.method, chat_id=int(chat), **call.arguments, **more)
 
     async def _send_document(self, call: writing.Call, document: Document, bubble: Bubble) -> None:
         """The same octets every time; Telegram's own copy where it has one."""
