@@ -13,16 +13,19 @@ from datetime import UTC, datetime, timedelta
 from bot.bench import KeyBench
 from bot.gateways.adapters import connect
 from bot.gateways.bank_demo import DemoBank
+from bot.gateways.notices import BySms, NoticeGateway
 from bot.gateways.patience import PatientBank
 from bot.gateways.sms import SmsGateway
 from bot.gateways.sms_demo import DemoSms
 from bot.jobs.anchoring import ANCHORS, Anchoring
-from bot.jobs.announcing import ISSUED, KINDS, Announcing, Reminding, put_notice
+from bot.jobs.announcing import ISSUED, KINDS, Announcing, put_notice
 from bot.jobs.answering import Answering
 from bot.jobs.cleaning import Cleaning
 from bot.jobs.delivering import Delivering
 from bot.jobs.listing import Listing
+from bot.jobs.reminding import Reminding
 from bot.jobs.runner import Job, Runner
+from bot.jobs.telling import CHAT, Telling
 from bot.learning.keeping import OperatorsModel
 from bot.registry import Registry
 from bot.sealing import KeyFileRefused, Sealer, load_or_make_key
@@ -36,6 +39,7 @@ from bot.storage.effects import EffectWriter
 from bot.storage.identity import IdentityRecords
 from bot.storage.lists import Lists
 from bot.storage.pages import Documents, Links
+from bot.storage.reminders import Book
 from bot.vault import Vault
 from bot.vault.condition import conditions
 from bot.vault.passphrases import Ask
@@ -52,6 +56,7 @@ from handlers.message import CustomerId
 from handlers.person import Person
 from handlers.proving import Rules
 from handlers.reception import Reception
+from handlers.reminders import Reminders
 from handlers.texts import Texts, load_texts
 from handlers.understanding import Understanding
 
@@ -126,6 +131,7 @@ class Service:
     listing: Listing
     answering: Answering
     reminding: Reminding
+    telling: Telling
     cleaning: Cleaning
     delivering: Delivering
     vault: Vault
@@ -143,6 +149,7 @@ class Service:
     def deliver_soon(self) -> None:
         """Something was put into the outbox: send it now rather than at the next turn of the job."""
         self.runner.wake("deliver")
+        self.runner.wake("tell")
 
     async def health(self) -> dict[str, object]:
         """Whether database, OCSP signers and jobs are well; what ends soon is a warning. Never raises."""
@@ -243,9 +250,12 @@ async def _build(
         new_id,
     )
     documents = Documents(database, DOCUMENT_LIFE)
+    gateways: dict[str, NoticeGateway] = {"sms": BySms(sms)}
+    ways = tuple(way for way in settings.ways if way == CHAT or way in gateways)
     bench = KeyBench(documents, settings.ca_name, clock)
     flows = (
         Enroll(bank, identity, texts, rules, registry, links, settings.ca_name, bench),
+        Reminders(Book(database), ways, texts),
         Person(lambda: f"{secrets.randbelow(10**5):05d}-{secrets.token_hex(2).upper()}"),
     )
     understanding = Understanding()
@@ -262,7 +272,12 @@ async def _build(
     conversation = Conversation(reception, conversations, clock, settings.default_locale)
     announcing = Announcing(database, sealer, certificates, bank, conversation, texts, clock, settings.default_locale)
     delivering = Delivering(database, sealer, sms, clock, dict.fromkeys(KINDS, announcing.deliver))
-    reminding = Reminding(database, sealer, clock)
+    reminding = Reminding(database, clock, ways, lambda: runner.wake("tell"))
+    rates = {way: settings.reminders_per_second if way == CHAT else settings.notices_per_second for way in ways}
+    telling = Telling(
+        database, bank, conversation, texts, gateways, ways, rates, pushed, clock, settings.default_locale
+    )  # fmt: skip
+    telling.on_more = lambda: runner.wake("tell")
     cleaning = Cleaning(database, sealer, links, registration, conversation, clock)
     listing = Listing(registration, Lists(database), clock)
     anchoring = Anchoring(database, audit, settings.data / ANCHORS, settings.audit_years, clock)
@@ -276,6 +291,7 @@ async def _build(
         [
             Job("deliver", delivering.work, 1.0),
             Job("remind", reminding.work, 60.0),
+            Job("tell", telling.work, 1.0),
             Job("crl", listing.work, 20.0),
             Job("answers", answering.work, 1.0),
             Job("resume", cleaning.take_on, 10.0),
@@ -309,7 +325,7 @@ async def _build(
         addresses=Addresses(database, new_id), conversation=conversation, links=links,
         documents=documents, bank=bank, demo_bank=demo_bank, phones=phones, listing=listing,
         answering=answering,
-        reminding=reminding, cleaning=cleaning, delivering=delivering, vault=vault, runner=runner, bells=bells,
+        reminding=reminding, telling=telling, cleaning=cleaning, delivering=delivering, vault=vault, runner=runner, bells=bells,
     )  # fmt: skip
 
 

@@ -27,6 +27,7 @@ ENCODING: Final = "utf-8"
 TESTS_ONLY: Final = ("CERTTALK_TEST_", "CERTTALK_CHECKS")
 """Names that belong to the tests: read there, unknown to the service, and no reason to warn."""
 
+WAYS: Final = frozenset({"chat", "alimtalk", "sms", "email"})
 PlainName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 .-]{0,29}$")]
 """A name that may stand in a distinguished name and be a folder on every system (no `/`, `:` or Hangul)."""
 
@@ -103,6 +104,13 @@ class Settings(BaseSettings):
     certificates_per_day: int = Field(3, ge=1, le=100)
     """Certificates one customer may have issued in a day."""
 
+    notice_order: str = "chat,alimtalk,sms,email"
+    """Ways to a customer, tried in this order; those that are not set up are passed over."""
+    reminders_per_second: int = Field(25, ge=1, le=10_000)
+    """Reminders a second into chats; below a messenger's own limit, so that conversations go on meanwhile."""
+    notices_per_second: int = Field(10, ge=1, le=10_000)
+    """Reminders a second by each other way: what the provider takes."""
+
     telegram_token: SecretStr = SecretStr("")
     """BotFather's token. Empty: no Telegram."""
     telegram_api_url: str = "https://api.telegram.org"
@@ -163,6 +171,19 @@ class Settings(BaseSettings):
         if place and not re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", place):
             raise PydanticCustomError("adapter", "not package.module:function")
         return place
+
+    @field_validator("notice_order")
+    @classmethod
+    def _ways_there_are(cls, order: str) -> str:
+        ways = [way.strip() for way in order.split(",")]
+        if not ways or len(set(ways)) < len(ways) or not set(ways) <= WAYS:
+            raise PydanticCustomError("notice_order", "unknown or repeated way")
+        return ",".join(ways)
+
+    @property
+    def ways(self) -> tuple[str, ...]:
+        """`notice_order` as a list."""
+        return tuple(self.notice_order.split(","))
 
     @field_validator("telegram_token")
     @classmethod

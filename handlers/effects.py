@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from handlers.bank import CustomerNumber
+from handlers.stages import Wishes
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +95,20 @@ class Handover:
 
 @dataclass(frozen=True, slots=True)
 class ReminderChoice:
-    """`later` keeps the next stages, `stop` drops them for this certificate."""
+    """`tomorrow` says it again then, `later` keeps the next stages, `stop` drops them for this certificate.
+
+    Serial numbers are no secret: whether it is this customer's is looked up where it is written.
+    """
 
     serial: str
-    choice: str
+    choice: Literal["tomorrow", "later", "stop"]
+
+
+@dataclass(frozen=True, slots=True)
+class WishReminders:
+    """From now on this customer is reminded like this, of all certificates."""
+
+    wishes: Wishes
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,5 +131,6 @@ Effect = (
     | Unanswered
     | Handover
     | ReminderChoice
+    | WishReminders
     | Audit
 )

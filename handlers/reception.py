@@ -171,12 +171,20 @@ class Reception:
                 )
                 await self.journeys.ask_again(draft)
             case "remind":
-                which, _, serial = rest.partition(":")
-                draft.effects.append(ReminderChoice(serial, which))
-                draft.say(f"reminder.{'stopped' if which == 'stop' else 'later'}")
-                await self.journeys.ask_again(draft)
+                await self._choose_reminder(draft, *rest.split(":", 1))
             case _:
                 await self._old_button(draft)
+
+    async def _choose_reminder(self, draft: Draft, which: str, serial: str = "") -> None:
+        match which:
+            case "tomorrow" | "later" | "stop":
+                draft.effects.append(ReminderChoice(serial, which))
+            case _:
+                await self._old_button(draft)
+                return
+        more = ("start:reminders",) if which == "stop" and draft.talk.flow is None else ()
+        draft.say({"tomorrow": "reminder.tomorrow", "later": "reminder.later", "stop": "reminder.stopped"}[which], *more)
+        await self.journeys.ask_again(draft)
 
     @staticmethod
     def _asked_back(draft: Draft) -> tuple[str, ...]:

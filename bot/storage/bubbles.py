@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
-from bot.storage import outbox
+from bot.storage import outbox, reminders
 from bot.storage.database import Database, Tx
 from bot.storage.instants import text_of
 from bot.storage.outbox import BUBBLE
@@ -76,7 +76,7 @@ class Bubbles:
     async def claim(self, limit: int) -> list[Bubble]:
         """Take up to `limit` that nobody holds, oldest first."""
         now = self.clock()
-        items = await self.database.run(outbox.claim, now, limit, LEASE, self.channel)
+        items = await self.database.run(outbox.claim, now, limit, LEASE, self.channel, BUBBLE)
         claimed = []
         for item in items:
             customer, seq = json.loads(item.payload)
@@ -98,8 +98,14 @@ class Bubbles:
         await self.database.run(close)
 
     async def bury(self, bubbles: Iterable[Bubble], reason: str) -> None:
-        """They will never arrive. `reason` is a word."""
-        await self._change(bubbles, "state = 'dead', closed_at = :at, last_error = :reason", reason=reason)
+        """They will never arrive. `reason` is a word. A reminder among them takes another way."""
+        lost = list(bubbles)
+
+        def other_way(tx: Tx) -> None:
+            for one in lost:
+                reminders.give_up(tx, one.customer, one.seq, self.clock())
+
+        await self._change(lost, "state = 'dead', closed_at = :at, last_error = :reason", other_way, reason=reason)
 
     async def prolong(self, bubbles: Iterable[Bubble]) -> None:
         """Keep holding them."""
@@ -127,7 +133,9 @@ class Bubbles:
 
         return await self.database.read(count)
 
-    async def _change(self, bubbles: Iterable[Bubble], what: str, **named: Any) -> None:
+    async def _change(
+        self, bubbles: Iterable[Bubble], what: str, also: Callable[[Tx], None] | None = None, **named: Any
+    ) -> None:
         held = [(one.key, one.attempts) for one in bubbles]
         named |= {"at": text_of(self.clock())} if ":at" in what else {}
 
@@ -137,6 +145,8 @@ class Bubbles:
                     f"UPDATE outbox SET {what} WHERE key = :key AND attempts = :attempts AND state = 'queued'",  # noqa: S608
                     key=key, attempts=attempts, **named,
                 )  # fmt: skip
+            if also is not None:
+                also(tx)
 
         if held:
             await self.database.run(change)

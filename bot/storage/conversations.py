@@ -7,7 +7,7 @@ copy of the database alone can open neither.
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
@@ -235,3 +235,26 @@ def known_as(tx: Tx, number: str) -> Sequence[Row]:
         "WHERE k.number = :number ORDER BY c.customer",
         number=number,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A conversation, and where its customer last wrote from."""
+
+    customer: CustomerId
+    channel: str
+    address: str = field(repr=False)
+    unreachable: bool
+
+
+def places(tx: Tx, owner: str, *, ours: bool) -> list[Place]:
+    """Where the owner of a certificate is told of it: all conversations of the bank's customer, or the one."""
+    rows = known_as(tx, owner) if ours else tx.all(
+        "SELECT c.customer, c.channel, c.address, a.unreachable_at FROM conversations c "
+        "LEFT JOIN addresses a ON a.channel = c.channel AND a.address = c.address WHERE c.customer = :owner",
+        owner=owner,
+    )  # fmt: skip
+    return [
+        Place(CustomerId(row["customer"]), row["channel"], row["address"], row["unreachable_at"] is not None)
+        for row in rows
+    ]

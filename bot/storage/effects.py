@@ -21,6 +21,7 @@ from handlers.effects import (
     StartChallenge,
     Unanswered,
     UseChallenge,
+    WishReminders,
 )
 from handlers.talk import TurnRecord
 
@@ -110,20 +111,16 @@ class EffectWriter:
                     "VALUES (:reference, :customer, :wish, :until_seq, :at) ON CONFLICT (reference) DO NOTHING",
                     reference=effect.reference, customer=turn.customer, wish=effect.wish, until_seq=last_seq, at=at,
                 )  # fmt: skip
+            case ReminderChoice("tomorrow"):
+                reminders.snooze(tx, turn.customer, effect.serial, turn.at)
+            case ReminderChoice("stop"):
+                reminders.stop(tx, turn.customer, effect.serial)
             case ReminderChoice():
-                if effect.choice == "stop" and _is_theirs(tx, effect.serial, turn.customer):
-                    reminders.stop(tx, effect.serial)
+                pass
+            case WishReminders():
+                reminders.wish(tx, turn.customer, effect.wishes, turn.at)
             case Audit():
                 self.audit.append(tx, turn.at, turn.customer, effect.act, effect.subject, effect.detail)
             case _:
                 assert_never(effect)
 
-
-def _is_theirs(tx: Tx, serial: str, customer: str) -> bool:
-    """A serial number is no secret: only who has proven to be the subscriber decides about its reminders."""
-    owner = tx.one(
-        "SELECT 1 AS one FROM certificates c JOIN known_as k ON k.number = c.subscriber "
-        "WHERE c.serial = :serial AND k.customer = :customer",
-        serial=serial, customer=customer,
-    )  # fmt: skip
-    return owner is not None

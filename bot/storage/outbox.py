@@ -8,17 +8,20 @@ letter. Payloads are sealed by the caller and forgotten once sent.
 import itertools
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from bot.storage.database import Tx
+from bot.storage.database import Tx, Value
 from bot.storage.instants import instant, text_of
 
 MOST_ATTEMPTS: Final = 8
 LEASE: Final = timedelta(seconds=60)
 BUBBLE: Final = "bubble"
 """The kind of what a messenger's own sender delivers (`bot/storage/bubbles.py`)."""
+REMINDER: Final = "reminder"
+"""The kind of what goes out at a pace of its own (`bot/jobs/reminding.py`)."""
 
 _order = itertools.count(time.time_ns())
 
@@ -80,25 +83,47 @@ def put(
     )
 
 
+def put_reminders(tx: Tx, messages: Sequence[tuple[str, str, bytes]], due_at: datetime) -> None:
+    """Queue many reminders (key, channel, payload) in one statement; keys that are known change nothing."""
+    if not messages:
+        return
+    values = ", ".join(f"(:i{n}, :k{n}, '{REMINDER}', :c{n}, '', :p{n}, :due_at)" for n in range(len(messages)))
+    named: dict[str, Value] = {}
+    for n, (key, channel, payload) in enumerate(messages):
+        named |= {f"i{n}": _new_id(), f"k{n}": key, f"c{n}": channel, f"p{n}": payload}
+    tx.execute(
+        "INSERT INTO outbox (id, key, kind, channel, address, payload, due_at)"
+        f" VALUES {values} ON CONFLICT (key) DO NOTHING",  # noqa: S608 - numbers of our own
+        due_at=text_of(due_at),
+        **named,
+    )
+
+
 def claim(
-    tx: Tx, now: datetime, limit: int = 50, lease: timedelta = LEASE, bubbles_of: str | None = None
+    tx: Tx, now: datetime, limit: int = 50, lease: timedelta = LEASE, channel: str | None = None, kind: str = BUBBLE
 ) -> list[Item]:
-    """Take up to `limit` due messages that nobody holds, first due first: a channel's bubbles, or all the rest."""
+    """Take up to `limit` due messages that nobody holds, first due first.
+
+    A channel's bubbles (or reminders); without a channel all the rest, which wait for nobody's pace.
+    """
     at = text_of(now)
+    # As the indexes say it, so that they are used.
+    whose = f"kind <> '{BUBBLE}' AND kind <> '{REMINDER}'" if channel is None else f"kind = '{kind}' AND channel = :channel"
+    named: dict[str, Value] = {} if channel is None else {"channel": channel}
     # Whoever died each time it was sending this never reported: it shall not take the next worker with it.
     tx.execute(
         "UPDATE outbox SET state = 'dead', closed_at = :at, last_error = 'never reported'"
-        " WHERE state = 'queued' AND due_at <= :at AND lease_until <= :at AND attempts >= :most",
+        f" WHERE state = 'queued' AND due_at <= :at AND lease_until <= :at AND attempts >= :most AND {whose}",  # noqa: S608
         at=at,
         most=MOST_ATTEMPTS,
+        **named,
     )
-    whose = f"kind <> '{BUBBLE}'" if bubbles_of is None else f"kind = '{BUBBLE}' AND channel = :channel"
     rows = tx.all(
         _CLAIM.format(skip_locked=tx.skip_locked, whose=whose),
         at=at,
         until=text_of(now + lease),
         limit=limit,
-        **({"channel": bubbles_of} if bubbles_of else {}),
+        **named,
     )
     items = [Item(**{**row, "due_at": instant(row["due_at"])}) for row in rows]
     return sorted(items, key=lambda item: (item.due_at, item.id))
@@ -129,6 +154,19 @@ def retry(tx: Tx, item_id: str, attempts: int, at: datetime, error: str = "") ->
             attempts=attempts,
             at=text_of(at),
             error=error[:200],
+        )
+    )
+
+
+def postpone(tx: Tx, item_id: str, attempts: int, at: datetime) -> bool:
+    """Not now, but at `at`; this was no attempt."""
+    return bool(
+        tx.execute(
+            "UPDATE outbox SET due_at = :at, lease_until = '', attempts = attempts - 1"
+            " WHERE id = :id AND attempts = :attempts AND state = 'queued'",
+            id=item_id,
+            attempts=attempts,
+            at=text_of(at),
         )
     )
 

@@ -1,23 +1,35 @@
-"""When to say that a certificate ends: 30, 14, 7, 3 and 1 days before, on the day, and the day after.
+"""Whose certificate ends when, and what was said of it: one row a certificate, which knows only its next time.
 
-A stage is due at 09:00 in Korea and never handed out between 21:00 and 08:00. After a pause only the latest stage
-that is due is handed out; the older ones were missed. The row makes a stage happen once; the notice itself goes
-through the outbox, in the same transaction.
+Claiming moves the row on (`said` falls, `due_at` is the next stage) in the transaction that queues the message, so a
+stage is said once whatever dies, and a clock set back finds nothing due again. After a pause only the latest stage
+is claimed. Revoked and replaced certificates end; a held one waits until it is released.
 """
 
+import json
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
-from typing import Final, Literal
+from datetime import datetime
+from typing import Any, Final, Literal
 
-from bot.storage.database import Tx
+from bot.storage import outbox
+from bot.storage.database import Database, Row, Tx
 from bot.storage.instants import instant, text_of
-from handlers.texts import KOREA
+from handlers import stages
+from handlers.message import CustomerId
+from handlers.stages import LAST_YEAR, NEVER_SAID, Wishes
 
-STAGES: Final = (30, 14, 7, 3, 1, 0, -1)
-"""Days before the end; -1 is the day after."""
-HOUR: Final = time(9)
-QUIET_FROM: Final = time(21)
-QUIET_UNTIL: Final = time(8)
+BATCH: Final = 500
+SWITCH: Final = "reminders"
+
+_DUE: Final = """
+    SELECT r.serial, r.kind, r.not_after, r.said, w.stages, w.hour, w.zone, w.way, w.stopped, c.status, c.in_place
+    FROM reminders r
+    LEFT JOIN reminder_wishes w ON w.owner = r.owner
+    LEFT JOIN certificates c ON c.serial = r.serial
+    WHERE r.state = 'on' AND r.due_at <= :at AND (c.status IS NULL OR c.status <> 'held')
+    ORDER BY r.due_at, r.serial LIMIT :limit
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,84 +39,248 @@ class Due:
     serial: str
     stage: int
     not_after: datetime
+    key: str
+    """Names this reminder: the same stage again has the same, unless the customer wished to hear it again."""
+    way: str = ""
+    """The customer's own first way, if one was wished."""
 
 
-def due_at(not_after: datetime, stage: int) -> datetime:
-    day = not_after.astimezone(KOREA).date() - timedelta(days=stage)
-    return datetime.combine(day, HOUR, KOREA)
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What there is to know when a reminder is about to be said."""
+
+    serial: str
+    owner: str
+    ours: bool
+    kind: str
+    not_after: datetime
+    said: int
+    wishes: Wishes
+    wanted: bool
+    """The certificate is still in its place, and nobody has stopped hearing of it."""
 
 
-def schedule(tx: Tx, serial: str, not_after: datetime, now: datetime) -> None:
-    """Write the stages of a certificate that are still to come at `now`. Doing it again changes nothing."""
-    last = due_at(not_after, 0)
-    coming = {stage: due for stage in STAGES if (due := last - timedelta(days=stage)) > now}
-    if not coming:
-        return
-    # One statement for all: on PostgreSQL each is a way there and back.
-    values = ", ".join(f"(:serial, {stage}, :due_{index}, :not_after)" for index, stage in enumerate(coming))
-    tx.execute(
-        f"INSERT INTO reminders (serial, stage, due_at, not_after) VALUES {values} ON CONFLICT DO NOTHING",  # noqa: S608
-        serial=serial,
-        not_after=text_of(not_after),
-        **{f"due_{index}": text_of(due) for index, due in enumerate(coming.values())},
-    )
+def follow(
+    tx: Tx, serial: str, owner: str, kind: str, not_after: datetime, now: datetime, *, ours: bool = True
+) -> None:
+    """Remind `owner` before the certificate `serial` ends; stages already past are left out. Again changes nothing.
 
-
-def claim_due(tx: Tx, now: datetime, limit: int = 500) -> list[Due]:
-    """Take what is to be said at `now`: at most one stage of a certificate, the oldest due first.
-
-    Put the notices into the outbox in this very transaction. Revoked certificates and those that a newer one has
-    replaced are dropped, held ones wait; certificates from elsewhere (not in our table) count as valid.
+    `owner` is the bank's customer number. Of a certificate from elsewhere (`ours=False`) it is the conversation that
+    asked for it, `serial` any name of its own, and `kind` who issued it.
     """
-    hour = now.astimezone(KOREA).time()
-    if hour >= QUIET_FROM or hour < QUIET_UNTIL:
-        return []
-    at = text_of(now)
-    _drop_pointless(tx, at)
-    rows = tx.all(
-        "UPDATE reminders SET state = 'claimed' WHERE state = 'waiting' AND (serial, stage) IN ("
-        " SELECT r.serial, min(r.stage) FROM reminders r LEFT JOIN certificates c ON c.serial = r.serial"
-        "  WHERE r.state = 'waiting' AND r.due_at <= :at AND (c.serial IS NULL OR c.status = 'valid')"
-        "  GROUP BY r.serial ORDER BY min(r.due_at), r.serial LIMIT :limit"
-        ") RETURNING serial, stage, not_after",
-        at=at,
-        limit=limit,
-    )
-    for row in rows:
-        tx.execute(
-            "UPDATE reminders SET state = 'missed' WHERE serial = :serial AND state = 'waiting' AND stage > :stage",
-            serial=row["serial"],
-            stage=row["stage"],
-        )
-    return sorted((Due(row["serial"], row["stage"], instant(row["not_after"])) for row in rows), key=_urgency)
-
-
-def _drop_pointless(tx: Tx, at: str) -> None:
+    wishes = wishes_of(tx, owner)
+    due = None if not_after.year > LAST_YEAR else stages.next_due(not_after, NEVER_SAID, wishes, now)
     tx.execute(
-        "UPDATE reminders SET state = 'stopped' WHERE state = 'waiting' AND due_at <= :at AND serial IN ("
-        " SELECT serial FROM certificates WHERE status = 'revoked' OR in_place = 0)",
-        at=at,
+        "INSERT INTO reminders (serial, owner, ours, kind, not_after, due_at)"
+        " VALUES (:serial, :owner, :ours, :kind, :not_after, :due) ON CONFLICT (serial) DO NOTHING",
+        serial=serial, owner=owner, ours=int(ours), kind=kind, not_after=text_of(not_after), due=_text(due),
+    )  # fmt: skip
+
+
+def forget(tx: Tx, serial: str) -> None:
+    """Nothing is known of this certificate any more (one from elsewhere, taken out of the list)."""
+    tx.execute("DELETE FROM reminders WHERE serial = :serial", serial=serial)
+
+
+def claim_due(tx: Tx, now: datetime, limit: int = BATCH) -> tuple[list[Due], bool]:
+    """Up to `limit` rows that are due: what is to be said of them now, and whether more may be waiting.
+
+    Put the messages into the outbox in this very transaction. Where it is night nothing is said before the morning.
+    """
+    if switched_off(tx):
+        return [], False
+    rows = tx.all(_DUE, at=text_of(now), limit=limit)
+    moved: list[tuple[str, int, datetime | None, str]] = []
+    due: list[Due] = []
+    for row in rows:
+        serial, said, not_after, wishes = row["serial"], row["said"], instant(row["not_after"]), _wishes(row)
+        if row["status"] == "revoked" or row["in_place"] == 0 or wishes.stopped:
+            moved.append((serial, said, None, "on" if wishes.stopped else "over"))
+            continue
+        if not stages.awake(now, wishes):
+            moved.append((serial, said, stages.next_morning(now, wishes), "on"))
+            continue
+        stage = stages.latest_due(not_after, said, wishes, now)
+        again = said if stage is None and said != NEVER_SAID and now <= not_after else None
+        if stage is not None:
+            due.append(Due(serial, stage, not_after, f"reminder:{serial}:{stage}", wishes.way))
+        elif again is not None:
+            key = f"reminder:{serial}:{again}:{now.astimezone(stages.clock_of(wishes.zone)):%Y%m%d}"
+            due.append(Due(serial, again, not_after, key, wishes.way))
+        said = said if stage is None else stage
+        coming = stages.next_due(not_after, said, wishes, now)
+        moved.append((serial, said, coming, "on" if coming else "over"))
+    _move(tx, moved)
+    return sorted(due, key=lambda one: (one.not_after, one.serial)), len(rows) == limit
+
+
+def _move(tx: Tx, moved: Sequence[tuple[str, int, datetime | None, str]]) -> None:
+    """One statement for all: on PostgreSQL each is a way there and back."""
+    if not moved:
+        return
+    values = ", ".join(f"(:s{n}, {said}, :d{n}, '{state}')" for n, (_, said, _, state) in enumerate(moved))
+    named = {f"s{n}": serial for n, (serial, *_) in enumerate(moved)}
+    named |= {f"d{n}": _text(due) for n, (_, _, due, _) in enumerate(moved)}  # type: ignore[misc]
+    tx.execute(
+        "UPDATE reminders SET said = v.column2, due_at = v.column3, state = v.column4"
+        f" FROM (VALUES {values}) AS v WHERE reminders.serial = v.column1",  # noqa: S608 - numbers and words of our own
+        **named,
     )
 
 
-def _urgency(due: Due) -> tuple[datetime, str]:
-    return due.not_after, due.serial
+def standing(tx: Tx, serial: str) -> Standing | None:
+    row = tx.one(
+        "SELECT r.serial, r.owner, r.ours, r.kind, r.not_after, r.said, r.state, w.stages, w.hour, w.zone, w.way,"
+        " w.stopped, c.status, c.in_place FROM reminders r LEFT JOIN reminder_wishes w ON w.owner = r.owner"
+        " LEFT JOIN certificates c ON c.serial = r.serial WHERE r.serial = :serial",
+        serial=serial,
+    )
+    if row is None:
+        return None
+    wishes = _wishes(row)
+    wanted = row["status"] in (None, "valid") and row["in_place"] != 0 and not wishes.stopped
+    return Standing(
+        row["serial"], row["owner"], bool(row["ours"]), row["kind"], instant(row["not_after"]), row["said"], wishes,
+        wanted and row["state"] != "stopped",
+    )  # fmt: skip
 
 
-def mark(tx: Tx, serial: str, stage: int, state: Literal["sent", "missed"]) -> bool:
-    """What became of a claimed stage; False when it was not claimed."""
+def give_up(tx: Tx, customer: str, seq: int, now: datetime) -> None:
+    """A messenger will not deliver this message: when it is a reminder, the ways after the chats are tried."""
+    row = tx.one(
+        "SELECT message_id FROM messages WHERE customer = :customer AND seq = :seq", customer=customer, seq=seq
+    )
+    found = re.fullmatch(r"reminder:(.+?):(-?\d{1,2})(:\d{8})?", (row["message_id"] or "") if row else "")
+    if row is not None and found is not None:
+        opened = {"serial": found[1], "stage": int(found[2]), "said_for": now.isoformat(), "tried": ["chat"]}
+        # Under the key of its second way: where another one was tried already, that is enough.
+        outbox.put_reminders(tx, [(f"{row['message_id']}~1", "chat", json.dumps(opened).encode())], now)
+
+
+# -- what customers wish ------------------------------------------------------------------------------------------
+
+
+def owners(tx: Tx, customer: str) -> list[str]:
+    """For whom a conversation may decide: the bank's customer it has proven to be, and itself."""
+    known = tx.column("SELECT number FROM known_as WHERE customer = :customer ORDER BY at DESC", customer=customer)
+    return [*known, customer]
+
+
+def has_any(tx: Tx, customer: str) -> bool:
+    """Whether a conversation has a certificate to be reminded of, or is known to be somebody who may."""
+    own = tx.one("SELECT 1 AS one FROM reminders WHERE owner = :owner LIMIT 1", owner=customer)
+    return own is not None or len(owners(tx, customer)) > 1
+
+
+def wishes_of(tx: Tx, owner: str) -> Wishes:
+    return _wishes(
+        tx.one("SELECT stages, hour, zone, way, stopped FROM reminder_wishes WHERE owner = :owner", owner=owner)
+    )
+
+
+class Book:
+    """Implements `handlers.reminders.ReminderBook`."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    async def wishes(self, customer: CustomerId) -> Wishes | None:
+        def look(tx: Tx) -> Wishes | None:
+            return wishes_of(tx, owners(tx, customer)[0]) if has_any(tx, customer) else None
+
+        return await self.database.read(look)
+
+
+def wish(tx: Tx, customer: str, wishes: Wishes, now: datetime) -> None:
+    """From now on as the customer of this conversation wishes, for all of their certificates."""
+    for owner in owners(tx, customer):
+        tx.execute(
+            "INSERT INTO reminder_wishes (owner, stages, hour, zone, way, stopped, at)"
+            " VALUES (:owner, :stages, :hour, :zone, :way, :stopped, :at) ON CONFLICT (owner) DO UPDATE SET"
+            " stages = excluded.stages, hour = excluded.hour, zone = excluded.zone, way = excluded.way,"
+            " stopped = excluded.stopped, at = excluded.at",
+            owner=owner, stages=stages.as_text(wishes.stages), hour=wishes.hour, zone=wishes.zone, way=wishes.way,
+            stopped=int(wishes.stopped), at=text_of(now),
+        )  # fmt: skip
+        rows = tx.all("SELECT serial, not_after, said FROM reminders WHERE owner = :owner AND state <> 'stopped'",
+                      owner=owner)  # fmt: skip
+        moved = []
+        for row in rows:
+            since = stages.start_of_day(now)
+            coming = stages.next_due(instant(row["not_after"]), row["said"], wishes, since)
+            moved.append((row["serial"], row["said"], coming, "on" if coming or wishes.stopped else "over"))
+        _move(tx, moved)
+
+
+def snooze(tx: Tx, customer: str, serial: str, now: datetime) -> bool:
+    """Say it again tomorrow, or what is due by then. False when it is not theirs, or is over."""
+    known = standing(tx, serial)
+    if known is None or known.owner not in owners(tx, customer) or not known.wanted:
+        return False
+    again = stages.tomorrow(now, known.wishes)
+    if again > known.not_after:
+        return False
     return bool(
         tx.execute(
-            "UPDATE reminders SET state = :state WHERE serial = :serial AND stage = :stage AND state = 'claimed'",
-            state=state,
-            serial=serial,
-            stage=stage,
+            "UPDATE reminders SET state = 'on', due_at = CASE WHEN due_at < :due THEN due_at ELSE :due END"
+            " WHERE serial = :serial AND state <> 'stopped' AND said <> :never",
+            serial=serial, due=text_of(again), never=NEVER_SAID,
         )
+    )  # fmt: skip
+
+
+def stop(tx: Tx, customer: str, serial: str) -> bool:
+    """Nothing more about this certificate. A serial number is no secret: False when it is not theirs."""
+    known = standing(tx, serial)
+    if known is None or known.owner not in owners(tx, customer):
+        return False
+    return bool(
+        tx.execute("UPDATE reminders SET state = 'stopped', due_at = NULL WHERE serial = :serial", serial=serial)
     )
 
 
-def stop(tx: Tx, serial: str) -> int:
-    """Nothing more about this certificate; the number of stages dropped."""
-    return tx.execute(
-        "UPDATE reminders SET state = 'stopped' WHERE serial = :serial AND state = 'waiting'", serial=serial
+# -- what the operator has stopped --------------------------------------------------------------------------------
+
+
+def switched_off(tx: Tx) -> datetime | None:
+    """Since when no reminder is sent; None when they are."""
+    row = tx.one("SELECT at FROM switched_off WHERE name = :name", name=SWITCH)
+    return instant(row["at"]) if row else None
+
+
+def switch(tx: Tx, to: Literal["on", "off"], now: datetime) -> bool:
+    """False when it was so already."""
+    if to == "on":
+        return bool(tx.execute("DELETE FROM switched_off WHERE name = :name", name=SWITCH))
+    return bool(
+        tx.execute(
+            "INSERT INTO switched_off (name, at) VALUES (:name, :at) ON CONFLICT DO NOTHING",
+            name=SWITCH, at=text_of(now),
+        )
+    )  # fmt: skip
+
+
+def numbers(tx: Tx, now: datetime) -> Mapping[str, int]:
+    """How many certificates are followed, how many are due, and what of it waits to be sent, by way."""
+    at = text_of(now)
+    followed = tx.one("SELECT count(*) AS n FROM reminders WHERE state = 'on' AND due_at IS NOT NULL")
+    due = tx.one("SELECT count(*) AS n FROM reminders WHERE state = 'on' AND due_at <= :at", at=at)
+    waiting = tx.all(
+        "SELECT channel, count(*) AS n FROM outbox WHERE state = 'queued' AND kind = 'reminder' GROUP BY channel"
     )
+    return {
+        "followed": followed["n"] if followed else 0,
+        "due": due["n"] if due else 0,
+        **{row["channel"]: row["n"] for row in waiting},
+    }
+
+
+def _wishes(row: Mapping[str, Any] | Row | None) -> Wishes:
+    if row is None or row["stages"] is None:
+        return Wishes()
+    return Wishes(stages.from_text(row["stages"]), row["hour"], row["zone"], row["way"], bool(row["stopped"]))
+
+
+def _text(at: datetime | None) -> str | None:
+    return None if at is None else text_of(at)
+

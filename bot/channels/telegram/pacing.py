@@ -8,9 +8,10 @@ Else it is the chat's alone, so that one does not silence the others for long.
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Callable
 from typing import Final
+
+from bot.jobs.pacing import Window
 
 OVERALL_SPAN: Final = 1.0
 CHAT_BURST: Final = 3
@@ -19,29 +20,6 @@ CHAT_SPAN: Final = 3.0
 SHORT: Final = 5.0
 """Seconds everybody can wait for one chat."""
 _MOST_CHATS: Final = 10_000
-
-
-class Window:
-    """At most `count` in any `span` seconds; places are given out in the order they are asked for."""
-
-    __slots__ = ("_taken", "count", "span")
-
-    def __init__(self, count: int, span: float) -> None:
-        self.count, self.span = count, span
-        self._taken: deque[float] = deque(maxlen=count)
-
-    def next(self, now: float) -> float:
-        """The earliest time at which one more may go."""
-        return max(now, self._taken[0] + self.span) if len(self._taken) == self.count else now
-
-    def take(self, at: float) -> None:
-        self._taken.append(at)
-
-    def idle(self, now: float) -> bool:
-        return not self._taken or self._taken[-1] + self.span < now
-
-    def full(self, now: float) -> bool:
-        return self.next(now) > now
 
 
 class Pace:
