@@ -251,7 +251,7 @@ async def _build(
     )
     documents = Documents(database, DOCUMENT_LIFE)
     gateways: dict[str, NoticeGateway] = {"sms": BySms(sms)}
-    ways = tuple(way for way in settings.ways if way == CHAT or way in gateways)
+    ways = tuple(way for way in settings.notice_order.split(",") if way == CHAT or way in gateways)
     bench = KeyBench(documents, settings.ca_name, clock)
     flows = (
         Enroll(bank, identity, texts, rules, registry, links, settings.ca_name, bench),
@@ -325,7 +325,8 @@ async def _build(
         addresses=Addresses(database, new_id), conversation=conversation, links=links,
         documents=documents, bank=bank, demo_bank=demo_bank, phones=phones, listing=listing,
         answering=answering,
-        reminding=reminding, telling=telling, cleaning=cleaning, delivering=delivering, vault=vault, runner=runner, bells=bells,
+        reminding=reminding, telling=telling, cleaning=cleaning, delivering=delivering, vault=vault, runner=runner,
+        bells=bells,
     )  # fmt: skip
 
 

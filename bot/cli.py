@@ -7,14 +7,13 @@ import os
 import re
 import sys
 from collections.abc import Callable, Coroutine, Sequence
-from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
 
-from bot import audit_verbs, certificate_verbs, logs
+from bot import audit_verbs, certificate_verbs, logs, reminder_verbs
 from bot.ca_verbs import add_verbs, asking
 from bot.settings import Settings, SettingsError, load_settings, unknown_settings
-from handlers.texts import KOREA, Texts, load_texts
+from handlers.texts import Texts, load_texts
 
 log = logging.getLogger(__name__)
 
@@ -44,11 +43,7 @@ def build_parser() -> argparse.ArgumentParser:
     chat.add_argument("--as", dest="who", default="kim", metavar="NAME", help="demo customer to be (default kim)")
     chat.add_argument("--json", action="store_true", help="one utterance a line in, one JSON object a turn out")
 
-    remind = add("remind", _remind, "queue the expiry reminders that are due")
-    remind.add_argument("--now", metavar="DATE", help="as if it were 9 am of this day in Korea (YYYY-MM-DD)")
-    remind.add_argument("--dry-run", action="store_true", help="list them and change nothing")
-    remind.add_argument("--yes", action="store_true", help="really remind customers as if it were that day")
-
+    reminder_verbs.add_verbs(verbs, add)
     certificate_verbs.add_verbs(verbs, add)
 
     customers = verbs.add_parser("customers", help="the bank's customers").add_subparsers(dest="what", required=True)
@@ -174,31 +169,6 @@ async def _chat(arguments: argparse.Namespace, settings: Settings) -> int:
         print(_texts(settings)("cli.no_such_customer", who=arguments.who, known=", ".join(known)), file=sys.stderr)
         return 2
     await talk(settings, arguments.who, as_json=arguments.json)
-    return 0
-
-
-async def _remind(arguments: argparse.Namespace, settings: Settings) -> int:
-    from bot.app import running, utc_now
-
-    texts = _texts(settings)
-    now = utc_now()
-    if arguments.now:
-        try:
-            now = datetime.combine(date.fromisoformat(arguments.now), time(9), KOREA)
-        except ValueError:
-            print(texts("cli.bad_date", given=arguments.now), file=sys.stderr)
-            return 2
-        if not (arguments.yes or arguments.dry_run or settings.demo):
-            print(texts("cli.say_yes", what=texts("cli.remind_what", day=now)), file=sys.stderr)
-            return 2
-    async with running(settings, jobs=False, keys=False) as service:
-        due = await (service.reminding.preview(now) if arguments.dry_run else service.reminding.remind(now))
-        for one in due:
-            left = (one.not_after.astimezone(KOREA).date() - now.astimezone(KOREA).date()).days
-            print(texts("cli.would_remind", serial=one.serial, left=left, until=one.not_after))
-        if not arguments.dry_run:
-            await service.delivering.work()
-    print(texts("cli.would_remind_count" if arguments.dry_run else "cli.reminded", count=len(due)))
     return 0
 
 

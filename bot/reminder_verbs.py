@@ -82,7 +82,7 @@ async def status(arguments: argparse.Namespace, settings: Settings) -> int:  # n
         since = await service.database.read(reminders.switched_off)
     print(texts("cli.remind_paused", since=since) if since else texts("cli.remind_on"))
     print(texts("cli.remind_numbers", followed=numbers["followed"], due=numbers["due"]))
-    for way in settings.ways:
+    for way in settings.notice_order.split(","):
         if numbers.get(way):
             print(texts("cli.remind_waiting", way=way, count=numbers[way]))
     return 0

@@ -180,11 +180,6 @@ class Settings(BaseSettings):
             raise PydanticCustomError("notice_order", "unknown or repeated way")
         return ",".join(ways)
 
-    @property
-    def ways(self) -> tuple[str, ...]:
-        """`notice_order` as a list."""
-        return tuple(self.notice_order.split(","))
-
     @field_validator("telegram_token")
     @classmethod
     def _a_token_of_botfather(cls, token: SecretStr) -> SecretStr:

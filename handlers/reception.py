@@ -182,8 +182,8 @@ class Reception:
             case _:
                 await self._old_button(draft)
                 return
-        more = ("start:reminders",) if which == "stop" and draft.talk.flow is None else ()
-        draft.say({"tomorrow": "reminder.tomorrow", "later": "reminder.later", "stop": "reminder.stopped"}[which], *more)
+        said = {"tomorrow": "reminder.tomorrow", "later": "reminder.later", "stop": "reminder.stopped"}[which]
+        draft.say(said, *(("start:reminders",) if which == "stop" and draft.talk.flow is None else ()))
         await self.journeys.ask_again(draft)
 
     @staticmethod

@@ -147,16 +147,18 @@ class Reminders(Flow):
 
 
 def _days(answer: str) -> tuple[int, ...]:
-    """"30일 전, 7, 1, 당일" as stages; empty when there is anything that is no day of ours."""
+    """ "30일 전, 7, 1, 당일" as stages; empty when there is anything that is no day of ours."""
     said = {int(found) for found in re.findall(r"\d{1,3}", answer)}
     said |= {0} if re.search(r"당일|만료일|\b(on the )?day itself\b", answer, re.IGNORECASE) else set()
     return tuple(sorted(said, reverse=True)) if said and said <= set(STAGES) else ()
 
 
 def _hour(answer: str) -> int | None:
-    """"아침 9시", "21:00", "6 pm" as an hour of the day."""
+    """ "아침 9시", "21:00", "6 pm" as an hour of the day."""
     found = re.fullmatch(
-        r"\s*(오전|오후|아침|낮|저녁|밤)?\s*(\d{1,2})\s*(?::00|시)?\s*(a\.?m\.?|p\.?m\.?)?\s*(에|에요|요)?\s*", answer, re.IGNORECASE
+        r"\s*(오전|오후|아침|낮|저녁|밤)?\s*(\d{1,2})\s*(?::00|시)?\s*(a\.?m\.?|p\.?m\.?)?\s*(에|에요|요)?\s*",
+        answer,
+        re.IGNORECASE,
     )
     if found is None:
         return None

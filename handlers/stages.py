@@ -1,7 +1,7 @@
 """When to speak of a certificate's end: by days in Korea, at an hour of the customer's own day.
 
-The end is a day in Korea, and so is every stage before it; the hour is the customer's, who may travel. So a stage is due
-at the one moment of its Korean day at which the customer's clock shows the hour. Nothing is said at night there.
+The end is a day in Korea, and so is every stage before it; the hour is the customer's, who may travel. So a stage is
+due at the one moment of its Korean day at which the customer's clock shows the hour. Nothing is said at night there.
 """
 
 from collections.abc import Sequence

@@ -129,8 +129,9 @@ class Telling:
                 morning = stages.next_morning(at, standing.wishes)
                 await self.database.run(outbox.postpone, item.id, item.attempts, morning)
                 return
-            if way in opened.get("tried", ()):
-                raise NotReached
+            if way == CHAT and way in opened.get("tried", ()):  # a messenger has given it up
+                await self._next(item, opened, way)
+                return
             if way == CHAT:
                 await self._by_chat(item, standing, looked.places, at)
             else:
@@ -166,9 +167,7 @@ class Telling:
         if not reached:
             raise NotReached
 
-    async def _by_gateway(
-        self, item: Item, way: str, standing: Standing, found: Sequence[Place], at: datetime
-    ) -> None:
+    async def _by_gateway(self, item: Item, way: str, standing: Standing, found: Sequence[Place], at: datetime) -> None:
         if not standing.ours or way not in self.gateways:
             raise NotReached
         customer = await self.bank.by_number(CustomerNumber(standing.owner))

@@ -139,9 +139,7 @@ class Certificates:
             return record
         issued = record_of(row)
         self._audit.append(tx, at, ACTOR, "issued", hex_of(serial), {"certificate_sha256": sha256(der).hexdigest()})
-        reminders.follow(
-            tx, hex_of(serial), issued.plan.subscriber, issued.plan.profile, issued.plan.not_after, at
-        )
+        reminders.follow(tx, hex_of(serial), issued.plan.subscriber, issued.plan.profile, issued.plan.not_after, at)
         self._announce(tx, issued, at)
         return issued
 

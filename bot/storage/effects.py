@@ -111,9 +111,9 @@ class EffectWriter:
                     "VALUES (:reference, :customer, :wish, :until_seq, :at) ON CONFLICT (reference) DO NOTHING",
                     reference=effect.reference, customer=turn.customer, wish=effect.wish, until_seq=last_seq, at=at,
                 )  # fmt: skip
-            case ReminderChoice("tomorrow"):
+            case ReminderChoice(choice="tomorrow"):
                 reminders.snooze(tx, turn.customer, effect.serial, turn.at)
-            case ReminderChoice("stop"):
+            case ReminderChoice(choice="stop"):
                 reminders.stop(tx, turn.customer, effect.serial)
             case ReminderChoice():
                 pass
@@ -123,4 +123,3 @@ class EffectWriter:
                 self.audit.append(tx, turn.at, turn.customer, effect.act, effect.subject, effect.detail)
             case _:
                 assert_never(effect)
-

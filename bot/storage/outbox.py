@@ -40,6 +40,10 @@ class Item:
     attempts: int
 
 
+_NEVER_REPORTED: Final = """
+    UPDATE outbox SET state = 'dead', closed_at = :at, last_error = 'never reported'
+    WHERE state = 'queued' AND due_at <= :at AND lease_until <= :at AND attempts >= :most AND {whose}
+"""
 _CLAIM: Final = """
     UPDATE outbox SET attempts = attempts + 1, lease_until = :until
     WHERE id IN (
@@ -91,12 +95,8 @@ def put_reminders(tx: Tx, messages: Sequence[tuple[str, str, bytes]], due_at: da
     named: dict[str, Value] = {}
     for n, (key, channel, payload) in enumerate(messages):
         named |= {f"i{n}": _new_id(), f"k{n}": key, f"c{n}": channel, f"p{n}": payload}
-    tx.execute(
-        "INSERT INTO outbox (id, key, kind, channel, address, payload, due_at)"
-        f" VALUES {values} ON CONFLICT (key) DO NOTHING",  # noqa: S608 - numbers of our own
-        due_at=text_of(due_at),
-        **named,
-    )
+    sql = f"INSERT INTO outbox (id, key, kind, channel, address, payload, due_at) VALUES {values}"  # noqa: S608
+    tx.execute(f"{sql} ON CONFLICT (key) DO NOTHING", due_at=text_of(due_at), **named)
 
 
 def claim(
@@ -108,16 +108,12 @@ def claim(
     """
     at = text_of(now)
     # As the indexes say it, so that they are used.
-    whose = f"kind <> '{BUBBLE}' AND kind <> '{REMINDER}'" if channel is None else f"kind = '{kind}' AND channel = :channel"
+    whose = (
+        f"kind <> '{BUBBLE}' AND kind <> '{REMINDER}'" if channel is None else f"kind = '{kind}' AND channel = :channel"
+    )
     named: dict[str, Value] = {} if channel is None else {"channel": channel}
     # Whoever died each time it was sending this never reported: it shall not take the next worker with it.
-    tx.execute(
-        "UPDATE outbox SET state = 'dead', closed_at = :at, last_error = 'never reported'"
-        f" WHERE state = 'queued' AND due_at <= :at AND lease_until <= :at AND attempts >= :most AND {whose}",  # noqa: S608
-        at=at,
-        most=MOST_ATTEMPTS,
-        **named,
-    )
+    tx.execute(_NEVER_REPORTED.format(whose=whose), at=at, most=MOST_ATTEMPTS, **named)
     rows = tx.all(
         _CLAIM.format(skip_locked=tx.skip_locked, whose=whose),
         at=at,

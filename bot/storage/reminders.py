@@ -31,6 +31,11 @@ _DUE: Final = """
     ORDER BY r.due_at, r.serial LIMIT :limit
 """
 
+_MOVE: Final = """
+    UPDATE reminders SET said = v.column2, due_at = v.column3, state = v.column4
+    FROM (VALUES {values}) AS v WHERE reminders.serial = v.column1
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Due:
@@ -121,11 +126,7 @@ def _move(tx: Tx, moved: Sequence[tuple[str, int, datetime | None, str]]) -> Non
     values = ", ".join(f"(:s{n}, {said}, :d{n}, '{state}')" for n, (_, said, _, state) in enumerate(moved))
     named = {f"s{n}": serial for n, (serial, *_) in enumerate(moved)}
     named |= {f"d{n}": _text(due) for n, (_, _, due, _) in enumerate(moved)}  # type: ignore[misc]
-    tx.execute(
-        "UPDATE reminders SET said = v.column2, due_at = v.column3, state = v.column4"
-        f" FROM (VALUES {values}) AS v WHERE reminders.serial = v.column1",  # noqa: S608 - numbers and words of our own
-        **named,
-    )
+    tx.execute(_MOVE.format(values=values), **named)
 
 
 def standing(tx: Tx, serial: str) -> Standing | None:
@@ -283,4 +284,3 @@ def _wishes(row: Mapping[str, Any] | Row | None) -> Wishes:
 
 def _text(at: datetime | None) -> str | None:
     return None if at is None else text_of(at)
-

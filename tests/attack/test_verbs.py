@@ -22,7 +22,7 @@ async def test_customers_are_not_reminded_of_another_day_by_a_slip(
     real: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A reminder cannot be taken back: every stage up to that day would be sent, with the wrong days left."""
-    arguments = build_parser().parse_args(["remind", "--now", "2027-10-20"])
+    arguments = build_parser().parse_args(["remind", "run", "--now", "2027-10-20"])
     assert await arguments.run(arguments, real) == 2
     assert "--yes" in capsys.readouterr().err
     assert not real.data.exists()

@@ -268,7 +268,7 @@ def test_looking_opens_no_key(alone: Path, capsys: Said, monkeypatch: pytest.Mon
         raise AssertionError("a key was opened")
 
     monkeypatch.setattr("ca.keys.open_sealed", never)
-    for verb in (["audit", "verify"], ["certificates", "export", "--json"], ["remind", "--dry-run"], ["ca", "show"]):
+    for verb in (["audit", "verify"], ["certificates", "export", "--json"], ["remind", "preview"], ["ca", "show"]):
         assert main(verb) == 0, verb
 
 

@@ -42,21 +42,21 @@ def data(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
 
 def test_reminders_are_shown_queued_and_not_queued_again(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for _ in range(2):
-        assert main(["remind", "--now", "2027-10-23", "--dry-run"]) == 0
+        assert main(["remind", "preview", "--now", "2027-10-23"]) == 0
         said = capsys.readouterr().out
         assert "30 days left" in said
         assert "Nothing was sent" in said
-    assert main(["remind", "--now", "2027-10-23"]) == 0
+    assert main(["remind", "run", "--now", "2027-10-23"]) == 0
     assert "Queued 1 reminder." in capsys.readouterr().out
-    assert main(["remind", "--now", "2027-10-23"]) == 0
+    assert main(["remind", "run", "--now", "2027-10-23"]) == 0
     assert "Queued 0 reminders." in capsys.readouterr().out
-    assert main(["remind", "--now", "2027-10-22", "--dry-run"]) == 0
+    assert main(["remind", "preview", "--now", "2027-10-22"]) == 0
 
 
 @pytest.mark.parametrize("given", ["soon", "2027-13-01", "", "20271"])
 def test_what_is_no_date_is_said(data: Path, capsys: pytest.CaptureFixture[str], given: str) -> None:
     if given:
-        assert main(["remind", "--now", given]) == 2
+        assert main(["remind", "run", "--now", given]) == 2
         assert f"Not a date: {given}" in capsys.readouterr().err
 
 

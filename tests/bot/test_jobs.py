@@ -252,7 +252,7 @@ async def test_reminders_go_out_by_day_once_and_to_every_place(outside: Outside)
     assert len(await reminding.preview(morning)) == 1
     assert len(await reminding.remind(morning)) == 1
     assert await reminding.remind(morning) == []
-    await outside.service.delivering.work()
+    await outside.service.telling.work()
     last = (await outside.service.conversations.history(KIM, 0))[-1]
     assert last.reply is not None
     assert last.reply.key == "reminder.ahead"
@@ -262,7 +262,7 @@ async def test_reminders_go_out_by_day_once_and_to_every_place(outside: Outside)
 async def test_only_the_owner_stops_the_reminders_of_a_certificate(outside: Outside) -> None:
     kim, lee = outside.browser("kim"), outside.browser("lee")
     _, issued = await kim.enrolled()
-    waiting = "SELECT 1 FROM reminders WHERE state = 'waiting'"
+    waiting = "SELECT due_at FROM reminders WHERE state = 'on'"
     stages = len(await outside.rows(waiting))
     await lee.said(choice=f"remind:stop:{issued['serial']}")
     assert len(await outside.rows(waiting)) == stages

@@ -53,7 +53,7 @@ async def test_notices_come_once_over_a_restart(house: House) -> None:
 
 async def remind(talk: Talk) -> None:
     await talk.service.reminding.work()
-    await talk.service.delivering.work()
+    await talk.service.telling.work()
 
 
 async def test_a_reminder_with_its_three_buttons(talk: Talk) -> None:
@@ -63,12 +63,19 @@ async def test_a_reminder_with_its_three_buttons(talk: Talk) -> None:
     await remind(talk)
     words = await talk.hears("reminder.ahead")
     assert "28일 뒤" in words or "29일 뒤" in words or "30일 뒤" in words
-    renew, later, stop = talk.choices
-    assert (later.label, stop.label) == ("나중에", "그만 받기")
-    await talk.presses(later, "reminder.later")
+    renew, tomorrow, stop = talk.choices
+    assert (tomorrow.label, stop.label) == ("내일 다시", "그만 받기")
     await remind(talk)
     await talk.hears()
     assert talk.replies == ()  # once each
+    await talk.presses(tomorrow, "reminder.tomorrow")
+    talk.house.clock.forward(days=1)
+    await remind(talk)
+    await talk.hears("reminder.ahead")
+    talk.house.clock.forward(days=1)
+    await remind(talk)
+    await talk.hears()
+    assert talk.replies == ()
     talk.house.clock.forward(days=20)
     await remind(talk)
     await talk.hears("reminder.ahead")
@@ -88,7 +95,7 @@ async def test_a_reminder_in_the_middle_of_a_journey(talk: Talk) -> None:
     talk.house.clock.forward(days=D30)
     await remind(talk)
     await talk.hears("reminder.ahead", at="enroll.kind")
-    await talk.presses(talk.choices[1], "common.welcome_back", "reminder.later", "enroll.kind.ask", at="enroll.kind")
+    await talk.presses(talk.choices[1], "common.welcome_back", "reminder.tomorrow", "enroll.kind.ask", at="enroll.kind")
 
 
 async def test_a_reminder_is_in_the_language_of_the_talk(house: House) -> None:

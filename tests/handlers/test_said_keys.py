@@ -20,10 +20,11 @@ from handlers.enroll import Enroll
 from handlers.flow import Flow
 from handlers.person import Person
 from handlers.reception import Reception
+from handlers.reminders import Reminders
 from handlers.texts import Texts, load_texts
 from handlers.wording import MENU, flow_key, global_label
 
-FLOWS: tuple[type[Flow], ...] = (Enroll, Person)
+FLOWS: tuple[type[Flow], ...] = (Enroll, Person, Reminders)
 TEXTS = load_texts()
 both = pytest.mark.parametrize("texts", TEXTS.values(), ids=TEXTS)
 
@@ -155,9 +156,10 @@ def test_whatever_stands_above_the_flows_is_written(texts: Texts) -> None:
     for key in (one for one in said if re.fullmatch(r"(common|reminder)\.[a-z_]+", one)):
         assert key in texts, key
     for value in (*MENU, *(one for one in said if re.fullmatch(r"cmd:[a-z_]+", one)), "rate:up:x", "rate:down:x",
-                  "remind:later:x", "remind:stop:x", *(f"lang:{locale}" for locale in TEXTS)):  # fmt: skip
+                  *(f"remind:{one}:x" for one in ("tomorrow", "later", "stop")),
+                  *(f"lang:{locale}" for locale in TEXTS)):  # fmt: skip
         assert global_label(texts, value)
-    assert {flow.name for flow in FLOWS} == {"enroll", "person"}
+    assert {flow.name for flow in FLOWS} == {"enroll", "person", "reminders"}
     assert Reception
 
 

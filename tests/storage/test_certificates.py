@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from bot.storage import reminders
 from bot.storage.audit import AuditTrail, Verdict
 from bot.storage.certificates import Certificates
 from bot.storage.database import ConstraintViolated, Database, Tx, open_database
@@ -14,6 +13,7 @@ from bot.storage.lists import Lists
 from ca import crl
 from ca.errors import ActiveCertificateExists, KeyReused, NotFound, RequestConflict
 from ca.ports import CertificateStore, Record, RevokedEntry, Serial, Status, SubscriberId
+from handlers.stages import NEVER_SAID
 from tests.storage.plans import AT, DAY, YEAR, der, plan
 from tests.years import YEARS
 
@@ -59,8 +59,8 @@ async def test_from_plan_to_certificate(store: Certificates, database: Database,
     assert await store.unfinished() == []
     assert await acts(database) == ["issuing", "issued"]
     assert await audit.verify(database) == Verdict(2)
-    stages = await database.read(lambda tx: tx.all("SELECT stage FROM reminders ORDER BY due_at"))
-    assert [row["stage"] for row in stages] == list(reminders.STAGES)
+    [row] = await database.read(lambda tx: tx.all("SELECT owner, kind, said, due_at FROM reminders"))
+    assert (row["owner"], row["kind"], row["said"]) == ("kim", "personal", NEVER_SAID)
 
 
 async def test_what_is_to_be_told_is_part_of_the_commit(database: Database, audit: AuditTrail) -> None:

@@ -65,7 +65,7 @@ async def test_the_clock_moves_reminders_and_nothing_else(outside: Outside) -> N
     asked = [await browser.post("/demo/clock", {"date": day}) for day in ("2027-10-23", "2027-10-23", "2027-10-24")]
     assert [one.json()["sent"] for one in asked] == [1, 0, 0]
     assert all(one.json()["text"].endswith("요.") for one in asked)
-    await outside.service.delivering.work()
+    await outside.service.telling.work()
     assert (await browser.desk())["clock"] == "2026-11-23"
 
 
