@@ -63,6 +63,8 @@ from handlers.understanding import Understanding
 log = logging.getLogger(__name__)
 
 DOCUMENT_LIFE = timedelta(hours=24)
+LEFT_UNFINISHED = timedelta(minutes=2)
+"""An older plan is nobody's at this moment: its signer was away, or the process that made it has died."""
 HISTORY_SHOWN = 200
 
 
@@ -186,7 +188,7 @@ async def running(
     try:
         service = await _build(settings, clock, database, pages_at or settings.public_url, keys=keys, ask=ask)
         if keys:
-            await _reconcile(service)
+            await reconcile(service.registration, clock())
         if jobs:
             service.runner.start()
         try:
@@ -197,8 +199,8 @@ async def running(
         await database.close()
 
 
-async def _reconcile(service: Service) -> None:
-    reconciled = await service.registration.reconcile(service.clock())
+async def reconcile(registration: RegistrationAuthority, now: datetime, left_for: timedelta = timedelta(0)) -> None:
+    reconciled = await registration.reconcile(now, left_for)
     if reconciled.finished or reconciled.failed:
         log.warning(
             "unfinished certificates settled",
@@ -219,7 +221,7 @@ async def _build(
     audit = AuditTrail(sealer.mac("audit", "key"), recorded)
     if last := await database.read(audit.last):
         recorded.note(last)
-    vault = Vault(settings, may_make=not used, ask=ask, recorded=recorded)
+    vault = Vault(settings, may_make=not used, ask=ask, recorded=recorded, plan_key=sealer.mac("plan", "key"))
     authority = await vault.open(clock()) if keys else vault.look()
 
     def announce(tx: Tx, record: Record, at: datetime) -> None:
@@ -300,6 +302,7 @@ async def _build(
             Job("clean", cleaning.work, 600.0),
             Job("anchor", anchoring.work, 3600.0),
             Job("responder", renew_responder, 60.0),
+            Job("finish", lambda: reconcile(registration, clock(), LEFT_UNFINISHED), 60.0),
         ],
         clock,
     )

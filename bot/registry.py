@@ -9,7 +9,7 @@ from typing import Final
 from bot.storage.certificates import Certificates
 from bot.storage.pages import Links
 from ca.authority import CertificateAuthority, Enrollment
-from ca.errors import CaError, RequestRefused
+from ca.errors import CaError, ClockSetBack, RequestRefused, SignerUnavailable
 from ca.names import folder_name
 from ca.ports import Record, Serial, SubscriberId
 from ca.registration import RegistrationAuthority
@@ -59,7 +59,7 @@ class Registry:
             raise Denied("active_certificate")
         with _denying():
             # In the event loop, where `enroll` prepares too: only there is the memory of linted plans filled.
-            self.authority.prepare(_enrollment("check", customer, profile, csr, r, {}), now)
+            self.authority.check(_enrollment("check", customer, profile, csr, r, {}), now)
 
     async def enroll(
         self,
@@ -115,6 +115,10 @@ def _denying() -> Iterator[None]:
     except RequestRefused as refused:
         log.info("refused: %s", refused, extra={"reason": refused.code})
         raise Denied(refused.code) from refused
+    except (SignerUnavailable, ClockSetBack) as error:
+        # The plan stands: asked again with the same request, it is signed then.
+        log.error("nothing can be signed for now: %s", error)  # noqa: TRY400 - the sentence says all
+        raise Denied("signer") from error
     except CaError as error:
         log.exception("the certification authority failed")
-        raise Denied("not_ready") from error
+        raise Denied("refused") from error

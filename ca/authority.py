@@ -2,30 +2,35 @@
 
 A certificate is prepared and linted before anything is stored, and signed only out of a stored plan: `sign` takes a
 record, not a wish, so that whoever can write into the store still cannot have an arbitrary certificate signed. The
-record either equals, field by field and octet by octet, a plan that this very authority has linted, or it is held
-against profile, issuer and its own bytes once more.
+record either equals, field by field and octet by octet, a plan that this very authority has linted, or it carries the
+seal of an earlier life's and is held against profile, issuer and its own bytes once more.
 """
 
 import hashlib
 from collections import OrderedDict
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, TypeVar
 
 from cryptography import x509
 
 from ca import certificate, crl, csr, keys, lint, names, ocsp, randomness, vid
 from ca.errors import ClockSetBack, LintFailed, ProfileError
-from ca.intention import Intention
+from ca.intention import Intention, is_sealed, seal
 from ca.issuer import Issuer
 from ca.partition import Partition
 from ca.ports import Plan, Record, Serial, Standing, SubscriberId
 from ca.profiles import Places, Profile
 from ca.recorded import Recorded
 
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+
 LINTED: Final = 256
 """Plans remembered as linted; most are signed within milliseconds, the oldest of the others is forgotten."""
+CHECKED_FOR: Final = timedelta(minutes=1)
+"""How long what `check` prepared is good for `prepare`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +65,21 @@ class CertificateAuthority:
         former: Sequence[Issuer] = (),
         blocked: Container[bytes] = frozenset(),
         recorded: Recorded | None = None,
+        plan_key: bytes = b"",
     ) -> None:
-        """`blocked` holds SHA-256 digests of the SubjectPublicKeyInfo of keys that are never certified."""
+        """`blocked` holds SHA-256 digests of the SubjectPublicKeyInfo of keys that are never certified.
+
+        `plan_key` (32 secret octets, the same in every life and process) seals plans; without one, only what this very
+        authority has planned is signed.
+        """
         self.current = current
         self.issuers: Mapping[str, Issuer] = {issuer.name: issuer for issuer in (*former, current)}
         self.profiles = profiles
         self.blocked = blocked
         self.recorded = recorded or Recorded()
+        self._plan_key = plan_key or randomness.octets(32)
         self._linted: OrderedDict[Serial, Plan] = OrderedDict()
+        self._checked: OrderedDict[str, tuple[Enrollment, Plan]] = OrderedDict()
         self._responders: dict[ocsp.About, Issuer] | None = None
 
     @property
@@ -85,11 +97,33 @@ class CertificateAuthority:
             raise ProfileError(f"issuing CA {name!r} is not loaded; there are {', '.join(self.issuers)}")
         return self.issuers[name]
 
+    def check(self, wanted: Enrollment, now: datetime) -> None:
+        """Raises what `prepare` would; what was linted is kept for it, whatever request id and evidence it brings."""
+        plan = self._built(wanted, now, None)
+        _remember(self._checked, wanted.subscriber, (_blank(wanted), plan))
+
     def prepare(self, wanted: Enrollment, now: datetime, serial: Serial | None = None) -> Plan:
         """What would be signed for `wanted`, linted; nothing is signed with a real key.
 
         Raises `RequestRefused` (name, key, request), `ProfileError`, `LintFailed` or `ClockSetBack`.
         """
+        plan = self._taken(wanted, now) if serial is None else None
+        plan = plan or self._built(wanted, now, serial)
+        plan = replace(plan, seal=seal(self._plan_key, plan))
+        _remember(self._linted, plan.serial, plan)
+        return plan
+
+    def _taken(self, wanted: Enrollment, now: datetime) -> Plan | None:
+        """What `check` has prepared for this a moment ago, once."""
+        checked, plan = self._checked.pop(wanted.subscriber, (None, None))
+        if plan is None or checked != _blank(wanted):
+            return None
+        now = self.recorded.after(now).astimezone(UTC)
+        if not plan.planned_at <= now <= plan.planned_at + CHECKED_FOR:
+            return None
+        return replace(plan, request_id=wanted.request_id, evidence=wanted.evidence, planned_at=now)
+
+    def _built(self, wanted: Enrollment, now: datetime, serial: Serial | None) -> Plan:
         profile, issuer, now = self.profile(wanted.profile), self.current, self.recorded.after(now)
         serial = randomness.serial() if serial is None else serial
         key = csr.public_key(wanted.csr, profile.keys, self.blocked)
@@ -107,7 +141,7 @@ class CertificateAuthority:
         tbs = certificate.subscriber(contents, real_name, value, profile, issuer)
         lint.check(tbs, profile, issuer)
         spki = keys.spki(key)
-        plan = Plan(
+        return Plan(
             serial=serial,
             request_id=wanted.request_id,
             request_digest=_digest(wanted, spki),
@@ -123,10 +157,6 @@ class CertificateAuthority:
             evidence=wanted.evidence,
             replaces=wanted.replaces,
         )
-        while len(self._linted) >= LINTED:
-            self._linted.popitem(last=False)
-        self._linted[serial] = plan
-        return plan
 
     def sign(self, record: Record) -> bytes:
         """The DER certificate of a planned record: its very TBS, checked again, signed, verified.
@@ -149,6 +179,8 @@ class CertificateAuthority:
         return signed
 
     def _lint_again(self, plan: Plan, issuer: Issuer) -> None:
+        if not is_sealed(self._plan_key, plan):
+            raise LintFailed(["the stored plan is not as this authority wrote it"])
         checked = lint.check(plan.tbs, self.profile(plan.profile), issuer)
         if plan.public_key_sha256 in self.blocked:
             raise LintFailed(["§4.1.2.7: the key was put on the list of blocked ones since it was planned"])
@@ -202,6 +234,17 @@ class CertificateAuthority:
             return ocsp.answer(asked, standings, self.recorded.after(now))
         except ClockSetBack:
             return ocsp.Refusal.INTERNAL_ERROR.response()
+
+
+def _remember(kept: OrderedDict[Key, Value], key: Key, value: Value) -> None:
+    while len(kept) >= LINTED:
+        kept.popitem(last=False)
+    kept[key] = value
+
+
+def _blank(wanted: Enrollment) -> Enrollment:
+    """Without what does not stand in the certificate."""
+    return replace(wanted, request_id="", evidence={})
 
 
 def _digest(wanted: Enrollment, spki: bytes) -> bytes:

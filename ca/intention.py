@@ -2,11 +2,33 @@
 
 `Issuer.issue` takes nothing else, and `Issuer.sign` refuses whatever is a certificate. So no code path, present or
 future, leads to an issuing key without a record that was planned and the bytes that were linted (after Boulder's
-issuance token).
+issuance token). A plan carries a `seal` under a key that the store does not have: what a crash left is finished only as
+it was written, so neither an accident nor somebody with the database gets a changed octet signed.
 """
 
+import hmac
+import json
+from datetime import UTC
+
 from ca.errors import LintFailed, RequestConflict
-from ca.ports import Record, Status
+from ca.ports import Plan, Record, Status
+
+
+def seal(key: bytes, plan: Plan) -> bytes:
+    """HMAC-SHA256 over everything in `plan` but the seal itself."""
+    times = (at.astimezone(UTC).isoformat() for at in (plan.not_before, plan.not_after, plan.planned_at))
+    said = json.dumps(
+        [
+            plan.serial, plan.request_id, plan.request_digest.hex(), plan.issuer, plan.subscriber, plan.profile,
+            plan.subject, plan.public_key_sha256.hex(), plan.replaces, *times, sorted(plan.evidence.items()),
+        ]
+    )  # fmt: skip
+    # JSON holds no NUL, so the bytes begin where they begin.
+    return hmac.digest(key, said.encode("ascii") + b"\0" + plan.tbs, "sha256")
+
+
+def is_sealed(key: bytes, plan: Plan) -> bool:
+    return hmac.compare_digest(plan.seal, seal(key, plan))
 
 
 class Intention:

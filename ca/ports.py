@@ -48,6 +48,8 @@ class Plan:
     """What was proven and how, for the audit; no secrets."""
     replaces: Serial | None = None
     """The certificate in place that this one is to succeed. Both stand side by side until `settle`."""
+    seal: bytes = field(default=b"", repr=False)
+    """32 octets by which the authority knows its own plan again in another life: see `ca.intention.seal`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from weakref import WeakValueDictionary
 
 from ca import revocation
 from ca.authority import CertificateAuthority, Enrollment
-from ca.errors import BadRequest, LintFailed, NotFound, RequestConflict
+from ca.errors import BadRequest, LintFailed, NotFound, ProfileError, RequestConflict, SignerUnavailable
 from ca.ports import CertificateStore, Record, Serial, Status
 from ca.revocation import By
 
@@ -62,18 +62,25 @@ class RegistrationAuthority:
             return await asyncio.to_thread(self.authority.sign, record)
         return self.authority.sign(record)
 
-    async def reconcile(self, now: datetime) -> Reconciled:
-        """Finish or fail what an earlier life left unfinished. Call at start, before serving."""
+    async def reconcile(self, now: datetime, left_for: timedelta = timedelta(0)) -> Reconciled:
+        """Finish or fail what was left unfinished for that long: call at start, before serving, and now and then.
+
+        What cannot be signed for the moment stays as it is.
+        """
         finished: list[Serial] = []
         failed: list[Serial] = []
         for record in await self._store.unfinished():
             serial = record.plan.serial
+            if now - record.plan.planned_at < left_for:
+                continue
             why = "not finished within a day" if now - record.plan.planned_at >= UNFINISHED_FOR else ""
             if not why:
                 try:
                     await self._finish(record, now)
-                except LintFailed as error:
+                except (LintFailed, ProfileError) as error:
                     why = f"lint: {error}"
+                except (SignerUnavailable, RequestConflict):  # or somebody beside us has decided meanwhile
+                    continue
             if why:
                 await self._store.fail(serial, now, why)
             (failed if why else finished).append(serial)

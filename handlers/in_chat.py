@@ -180,7 +180,7 @@ class InChat(Issuing):
 
     def _refusal(self, turn: Turn, refused: Refused) -> Taken:
         """What the page would say, said here."""
-        if refused.error == "unavailable":
+        if refused.error in ("unavailable", "signer"):
             raise BankUnavailable
         reason = {"reason": self.texts[turn.locale](f"page.error.{refused.error}", **refused.params)}
         if refused.final or turn.data.get("chat_factor") == turn.data["link"]:

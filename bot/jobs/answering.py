@@ -4,9 +4,11 @@ Most clients send the same few octets for a certificate, so the hot path is one 
 signed when somebody first asked, or by `work`. Every worker reads the table of status changes each second and drops
 what it said about those serials; when that table cannot be read for a while, nothing prepared is given out at all. So
 all workers agree within `TRUSTED`. Answers with a nonce are signed on demand, and `unknown` is never kept: the serial
-may be issued the next moment.
+may be issued the next moment. A token signs in a thread, and while it is away relying parties are asked to come later.
 """
 
+import asyncio
+import logging
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,8 +18,11 @@ from typing import Final, Protocol
 
 from bot.storage.database import DatabaseError
 from ca import ocsp
+from ca.errors import SignerUnavailable
 from ca.ports import Serial, Standing, Status
 from ca.registration import RegistrationAuthority
+
+log = logging.getLogger(__name__)
 
 MOST: Final = 50_000
 """Answers kept, about 1 KiB each; the one not asked for longest goes first."""
@@ -58,6 +63,7 @@ class Answering:
         self._requests: defaultdict[Serial, set[bytes]] = defaultdict(set)
         self._version = 0
         self._looked_at: datetime | None = None
+        self._troubled = False
 
     def prepared(self, request: bytes) -> Prepared | None:
         """What was signed for exactly this request and still holds; None: ask `answer`."""
@@ -70,14 +76,20 @@ class Answering:
         return found
 
     async def answer(self, request: bytes) -> Prepared:
-        """A DER OCSPResponse to whatever was sent. Raises nothing: without a database it says tryLater."""
+        """A DER OCSPResponse to whatever was sent. Raises nothing: without database or signer it says tryLater."""
         if found := self.prepared(request):
             self._kept.move_to_end(request)
             return found
         try:
-            return await self._signed(request)
-        except DatabaseError:
+            made = await self._signed(request)
+        except (DatabaseError, SignerUnavailable) as error:
+            if not self._troubled:  # once, not for each of thousands a second
+                log.warning("OCSP answers tryLater: %s", error)
+            self._troubled = True
+            # RFC 6960 §2.3: the service is there, but cannot answer for the moment.
             return self._refused(ocsp.Refusal.TRY_LATER)
+        self._troubled = False
+        return made
 
     async def work(self) -> None:
         """Drop what was said about serials whose status has changed; sign the oldest answers anew."""
@@ -108,7 +120,11 @@ class Answering:
             return self._refused(asked)
         version, now = self._version, self.clock().replace(microsecond=0)
         standings = await self.statuses.standings(asked.serials)
-        der = self.registration.authority.sign_ocsp(asked, standings, now)
+        sign = self.registration.authority.sign_ocsp
+        if asked.signer.key.takes_time:
+            der = await asyncio.to_thread(sign, asked, standings, now)
+        else:
+            der = sign(asked, standings, now)
         certain = len(der) > _REFUSED and all(
             serial in standings and standings[serial].status is not Status.PLANNED for serial in asked.serials
         )

@@ -12,7 +12,7 @@ from ca.ports import Plan, Record, Serial, Standing, Status, SubscriberId
 
 _COLUMNS: Final = (
     "serial", "request_id", "request_digest", "issuer", "subscriber", "profile", "subject", "not_before", "not_after",
-    "public_key_sha256", "tbs", "planned_at", "evidence", "replaces",
+    "public_key_sha256", "tbs", "planned_at", "evidence", "replaces", "seal",
 )  # fmt: skip
 INSERT: Final = (
     f"INSERT INTO certificates ({', '.join(_COLUMNS)}, status, in_place)"  # noqa: S608 - names of our own
@@ -45,6 +45,7 @@ def record_of(row: Row) -> Record:
         planned_at=instant(row["planned_at"]),
         evidence=json.loads(row["evidence"]),
         replaces=None if row["replaces"] is None else serial_of(row["replaces"]),
+        seal=row["seal"] or b"",
     )
     return Record(
         plan=plan,
@@ -73,6 +74,7 @@ def row_of(plan: Plan) -> Row:
         "planned_at": text_of(plan.planned_at),
         "evidence": json.dumps(dict(plan.evidence), ensure_ascii=False, sort_keys=True),
         "replaces": None if plan.replaces is None else hex_of(plan.replaces),
+        "seal": plan.seal,
         "in_place": int(plan.replaces is None),
     }
 

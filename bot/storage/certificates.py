@@ -19,6 +19,7 @@ from bot.storage.database import Database, Tx
 from bot.storage.exporting import Exported
 from bot.storage.instants import instant, text_of
 from bot.storage.statuses import Statuses
+from ca import der
 from ca.errors import ActiveCertificateExists, KeyReused, NotFound, RequestConflict
 from ca.ports import Plan, Record, Serial, Standing, Status, SubscriberId
 
@@ -134,7 +135,8 @@ class Certificates:
             record = by_serial(tx, serial)
             if record is None:
                 raise NotFound(f"no serial {hex_of(serial)}")
-            if record.der != der:
+            # A token draws its nonces: two lives may sign one TBS differently, and the first that is stored counts.
+            if record.der is None or not _same_contents(record, der):
                 raise RequestConflict(f"serial {hex_of(serial)} is {record.status}, not waiting for this certificate")
             return record
         issued = record_of(row)
@@ -142,6 +144,13 @@ class Certificates:
         reminders.follow(tx, hex_of(serial), issued.plan.subscriber, issued.plan.profile, issued.plan.not_after, at)
         self._announce(tx, issued, at)
         return issued
+
+
+def _same_contents(record: Record, certificate: bytes) -> bool:
+    try:
+        return record.der == certificate or der.read(certificate).children()[0].raw == record.plan.tbs
+    except (der.DerError, IndexError):
+        return False
 
 
 def _refuse_used_key(tx: Tx, plan: Plan) -> None:

@@ -55,10 +55,11 @@ class Vault:
         ask: Ask | None = None,
         secret: bytes | None = None,
         recorded: Recorded | None = None,
+        plan_key: bytes = b"",
     ) -> None:
         self.settings, self.may_make, self.ask = settings, may_make, ask
         self.files = Folder(settings.data / "ca")
-        self.recorded = recorded
+        self.recorded, self._plan_key = recorded, plan_key
         self._asking, self._passphrase = threading.Lock(), secret
         self._seen: frozenset[tuple[str, int]] = frozenset()
 
@@ -116,7 +117,7 @@ class Vault:
     def _authority(self, issuers: list[Issuer]) -> CertificateAuthority:
         return CertificateAuthority(
             issuers[-1], self.profiles(), former=issuers[:-1], blocked=blocked_keys(self.settings),
-            recorded=self.recorded,
+            recorded=self.recorded, plan_key=self._plan_key,
         )  # fmt: skip
 
     def is_due(self, authority: CertificateAuthority, now: datetime) -> bool:

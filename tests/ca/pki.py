@@ -10,10 +10,10 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from ca import ceremony, keys, profiles
+from ca import ceremony, intention, keys, profiles
 from ca.authority import CertificateAuthority, Enrollment
 from ca.issuer import Issuer, OcspSigner
-from ca.ports import SubscriberId
+from ca.ports import Plan, SubscriberId
 from ca.profiles import Profile
 from ca.signing import PrivateKey, Signer, SoftwareKey
 from tests.years import moved
@@ -21,6 +21,8 @@ from tests.years import moved
 NOW = moved(datetime(2026, 11, 22, 10, 30, tzinfo=UTC))
 R = bytes(range(20))
 IDN = "KB-0004711"
+PLAN_KEY = bytes(range(32))
+"""Seals the plans of every authority in the tests of the ring."""
 PROFILES_TOML = (Path(__file__).parents[2] / "ca/profiles.toml").read_text(encoding="utf-8")
 
 
@@ -32,6 +34,11 @@ def parse_profiles(text: str = PROFILES_TOML, **changed: str) -> dict[str, Profi
         "bank_code": "0999",
     }
     return dict(profiles.parse(text, **(given | changed)))
+
+
+def sealed(plan: Plan) -> Plan:
+    """A plan as whoever has the authority's key as well would write it."""
+    return replace(plan, seal=intention.seal(PLAN_KEY, plan))
 
 
 @dataclass(frozen=True)
@@ -56,7 +63,7 @@ def make_pki(kind: str, now: datetime = NOW, ocsp_kind: str = ceremony.OCSP_KEY)
     )
     signer = ceremony.make_ocsp_signer(issuing, key, ocsp_key.public_key, now)
     issuer = Issuer("certtalk-1", issuing, root, key, OcspSigner(signer, ocsp_key))
-    return Pki(root_key, issuer, CertificateAuthority(issuer, known))
+    return Pki(root_key, issuer, CertificateAuthority(issuer, known, plan_key=PLAN_KEY))
 
 
 _made = cache(make_pki)

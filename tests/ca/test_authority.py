@@ -16,7 +16,19 @@ from ca.issuer import Issuer
 from ca.ports import Plan, Record, Serial, Status
 from ca.profiles import Profile
 from ca.signing import PrivateKey, SoftwareKey
-from tests.ca.pki import IDN, NOW, R, enrollment, make_pki, parse_profiles, pki, request, subscriber_key
+from tests.ca.pki import (
+    IDN,
+    NOW,
+    PLAN_KEY,
+    R,
+    enrollment,
+    make_pki,
+    parse_profiles,
+    pki,
+    request,
+    sealed,
+    subscriber_key,
+)
 from tests.years import moved
 
 
@@ -55,7 +67,7 @@ def test_extensions_are_in_the_order_of_npki_certificates() -> None:
 def test_policies_as_npki_has_them() -> None:
     authority, issuer = pki().authority, pki().issuer
     npki = {"personal": replace(authority.profiles["personal"], npki_policies=True)}
-    strict = CertificateAuthority(issuer, npki)
+    strict = CertificateAuthority(issuer, npki, plan_key=PLAN_KEY)
     signed = strict.sign(Record(strict.prepare(enrollment(), NOW), Status.PLANNED))
     extension = x509.load_der_x509_certificate(signed).extensions.get_extension_for_class(x509.CertificatePolicies)
     assert extension.critical
@@ -128,7 +140,7 @@ def test_what_this_authority_did_not_lint_as_it_stands_is_linted_before_it_is_si
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     known = pki().authority
-    first, second = (CertificateAuthority(known.current, known.profiles) for _ in range(2))
+    first, second = (CertificateAuthority(known.current, known.profiles, plan_key=PLAN_KEY) for _ in range(2))
     record = Record(first.prepare(enrollment(), NOW), Status.PLANNED)
     linted: list[bytes] = []
     check = lint.check
@@ -142,6 +154,40 @@ def test_what_this_authority_did_not_lint_as_it_stands_is_linted_before_it_is_si
     assert linted == [], "octet by octet what was linted a moment ago"
     assert second.sign(record) == first.sign(record) == signed
     assert linted == [record.plan.tbs] * 2, "another life's plan; and the same one a second time"
+
+
+def test_what_was_checked_is_what_is_planned_once() -> None:
+    known = pki().authority
+    authority = CertificateAuthority(known.current, known.profiles, plan_key=PLAN_KEY)
+    wanted = enrollment()
+    authority.check(replace(wanted, request_id="check", evidence={}), NOW)
+    ((_, checked),) = authority._checked.values()
+    later = NOW + timedelta(seconds=2)
+    plan = authority.prepare(wanted, later)
+    assert (plan.tbs, plan.serial) == (checked.tbs, checked.serial)
+    assert (plan.request_id, plan.evidence, plan.planned_at) == ("request-1", wanted.evidence, later)
+    assert authority.sign(Record(plan, Status.PLANNED))
+    assert authority.prepare(wanted, later).serial != plan.serial, "a serial number is given once"
+
+
+@pytest.mark.parametrize(
+    ("changed", "seconds"), [({"name": "홍길순"}, 1), ({"r": bytes(20)}, 1), ({}, 61), ({}, -1)], ids=str
+)
+def test_what_was_checked_differently_or_long_ago_is_prepared_anew(changed: dict[str, object], seconds: int) -> None:
+    known = pki().authority
+    authority = CertificateAuthority(known.current, known.profiles, plan_key=PLAN_KEY)
+    authority.check(enrollment(), NOW)
+    ((_, checked),) = authority._checked.values()
+    assert authority.prepare(enrollment(**changed), NOW + timedelta(seconds=seconds)).serial != checked.serial
+
+
+def test_without_a_key_of_its_own_an_authority_signs_only_what_it_planned_itself() -> None:
+    known = pki().authority
+    first, second = (CertificateAuthority(known.current, known.profiles) for _ in range(2))
+    record = Record(first.prepare(enrollment(), NOW), Status.PLANNED)
+    with pytest.raises(LintFailed, match="wrote it"):
+        second.sign(record)
+    assert first.sign(record)
 
 
 def test_plans_that_are_never_signed_are_forgotten() -> None:
@@ -249,7 +295,7 @@ MUTANTS = [
 @pytest.mark.parametrize("mutant", MUTANTS)
 def test_a_changed_tbs_never_reaches_the_key(mutant: str) -> None:
     record = prepared()
-    stored = replace(record, plan=_agreeing(record.plan, _tbs(record, mutant)))
+    stored = replace(record, plan=sealed(_agreeing(record.plan, _tbs(record, mutant))))
     with pytest.raises(LintFailed) as raised:
         pki().authority.sign(stored)
     assert all(f.startswith(("§", "NPKI", "Appendix")) for f in raised.value.findings)
@@ -258,7 +304,7 @@ def test_a_changed_tbs_never_reaches_the_key(mutant: str) -> None:
 def test_the_mutants_differ_from_a_good_one_by_their_mutation_alone() -> None:
     record = prepared()
     again = _tbs(record, "nothing")
-    assert pki().authority.sign(replace(record, plan=replace(record.plan, tbs=again)))
+    assert pki().authority.sign(replace(record, plan=sealed(replace(record.plan, tbs=again))))
 
 
 def _agreeing(plan: Plan, tbs: bytes) -> Plan:

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -11,6 +12,7 @@ from bot.storage.certificates import Certificates
 from bot.storage.database import ConstraintViolated, Database, Tx, open_database
 from bot.storage.lists import Lists
 from ca import crl
+from ca import der as encoding
 from ca.errors import ActiveCertificateExists, KeyReused, NotFound, RequestConflict
 from ca.ports import CertificateStore, Record, RevokedEntry, Serial, Status, SubscriberId
 from handlers.stages import NEVER_SAID
@@ -215,6 +217,19 @@ async def test_completing_again_changes_nothing(store: Certificates, database: D
     assert await acts(database) == ["issuing", "issued", "revoked"]
     with pytest.raises(RequestConflict):
         await store.complete(first.plan.serial, b"another", AT)
+
+
+async def test_of_two_signatures_over_one_plan_the_first_counts(store: Certificates) -> None:
+    """A token draws its nonces, so a life that finishes what another began may sign the same bytes differently."""
+    signed = replace(plan(), tbs=encoding.sequence(encoding.integer(7)))
+    await store.plan(signed)
+    one, other = (encoding.sequence(signed.tbs, encoding.bit_string(nonce)) for nonce in (b"one", b"other"))
+    first = await store.complete(signed.serial, one, AT)
+    assert await store.complete(signed.serial, other, AT + HOUR) == first
+    assert first.der == one
+    stranger = encoding.sequence(encoding.sequence(encoding.integer(8)), encoding.bit_string(b"one"))
+    with pytest.raises(RequestConflict):
+        await store.complete(signed.serial, stranger, AT)
 
 
 async def test_a_failed_one_is_listed_and_never_finished(store: Certificates, database: Database) -> None:
