@@ -31,7 +31,7 @@ async def start(settings: Settings) -> None:
 async def test_a_lost_certification_authority_is_not_made_anew(used: Settings) -> None:
     """Another root under the same name: every certificate handed out so far would be a stranger's."""
     shutil.rmtree(used.data / "ca")
-    with pytest.raises(KeyFileError, match="backup"):
+    with pytest.raises(KeyFileError, match="lost"):
         await start(used)
     assert not (used.data / "ca").exists()
 
