@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bot.channels.telegram.reading import Heard, Unreadable, parse, read
+from bot.channels.telegram.reading import Heard, Unreadable, read
 
 PRIVATE = {"id": 5, "type": "private", "first_name": "김데모"}
 SENDER = {"id": 5, "is_bot": False, "first_name": "김데모", "language_code": "ko-KR"}
@@ -28,7 +28,7 @@ def tap(data: str, **under: Any) -> dict[str, Any]:
 
 
 def heard(update: dict[str, Any]) -> Heard:
-    found = read(parse(update), opening)
+    found = read(update, opening)
     assert found is not None
     return found
 
@@ -87,14 +87,14 @@ def test_a_tap_on_a_message_telegram_no_longer_shows() -> None:
     "update",
     [
         {"update_id": 1},
-        {"update_id": 1, "edited_message": message(text="x")["message"]},
+        {"update_id": 1, "edited_message": message(text="x", chat={"id": -5, "type": "group"})["message"]},
         {"update_id": 1, "channel_post": message(text="x")["message"]},
         message(text="x", **{"from": SENDER | {"is_bot": True}}),
         message(text="x", chat={"id": -5, "type": "channel"}),
     ],
 )
 def test_what_is_nobodys_business(update: dict[str, Any]) -> None:
-    assert read(parse(update), opening) is None
+    assert read(update, opening) is None
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_what_is_nobodys_business(update: dict[str, Any]) -> None:
 )  # fmt: skip
 def test_what_telegram_would_never_send_is_unreadable(update: dict[str, Any]) -> None:
     with pytest.raises(Unreadable):
-        read(parse(update), opening)
+        read(update, opening)
 
 
 def test_mutated_updates_are_read_or_refused_and_nothing_else() -> None:
@@ -120,7 +120,7 @@ def test_mutated_updates_are_read_or_refused_and_nothing_else() -> None:
         for _ in range(chance.randint(1, 3)):
             _mutate(update, odd, chance)
         try:
-            read(parse(update), opening)
+            read(update, opening)
         except Unreadable:
             continue
 

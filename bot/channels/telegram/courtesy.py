@@ -66,7 +66,9 @@ class Courtesy:
 
     async def leave(self, chat: int, text: str) -> None:
         """Say why, and leave a group."""
-        await self._quietly(chat, self.bot.send_message(chat, text, link_preview_options=NO_PREVIEW))
+        await self._quietly(
+            chat, self.bot.call("sendMessage", chat_id=chat, text=text, link_preview_options=NO_PREVIEW)
+        )
         await self._quietly(chat, self.bot.leave_chat(chat))
 
     async def close(self) -> None:

@@ -1,7 +1,10 @@
-"""What an update says, pure: python-telegram-bot's `Update` to `Heard`.
+"""What an update says, pure: its JSON to `Heard`.
 
 Whatever stands in a field that is not what Telegram puts there makes the update unreadable (`Unreadable`), never a
 fault: a webhook is an open door. Nothing of a person but what is needed is taken over: no name, no phone number.
+
+python-telegram-bot's `Update` is passed by on purpose: it makes an object with ninety fields of every message, a fifth
+of a turn's work, for the few that are read here, and looks at the kind of none.
 """
 
 import re
@@ -9,9 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from telegram import CallbackQuery, Chat, ChatMemberUpdated, Message, Update
-
-Kind = Literal["words", "tap", "file", "contact", "other", "group", "gone", "back"]
+Kind = Literal["words", "edit", "tap", "file", "contact", "other", "group", "gone", "back"]
+Json = Mapping[str, Any]
 COMMANDS: Final[Mapping[str, str]] = {
     "start": "cmd:greeting",
     "issue": "start:enroll",
@@ -27,11 +29,16 @@ COMMANDS: Final[Mapping[str, str]] = {
 """What `/name` presses."""
 LISTED: Final = ("issue", "menu", "back", "cancel", "restart", "person", "language", "help")
 """The commands Telegram offers beside the field, in this order."""
-WANTED: Final = ("message", "callback_query", "my_chat_member")
+WANTED: Final = ("message", "edited_message", "callback_query", "my_chat_member")
 """The kinds of updates we ask for; others are not even sent."""
 _COMMAND: Final = re.compile(r"/([A-Za-z_]{1,32})(?:@\w{1,64})?(?:\s+(\S{1,64}))?\s*")
 _CHAT_MEMBERS_GONE: Final = frozenset({"kicked", "left"})
 _64_BITS: Final = 2**63
+_SERVICE: Final = frozenset({
+    "pinned_message", "message_auto_delete_timer_changed", "write_access_allowed", "chat_background_set",
+    "connected_website",
+})  # fmt: skip
+"""What Telegram itself writes into a chat."""
 
 
 class Unreadable(ValueError):
@@ -57,7 +64,7 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """One update. `text` and `choice` are as in `Incoming`; `own` says that a contact is the sender's."""
+    """One update. `text` (a caption as well) and `choice` are as in `Incoming`; `own`: a contact is the sender's."""
 
     update_id: int
     kind: Kind
@@ -75,84 +82,68 @@ class Heard:
         return str(self.chat)
 
 
-_MALFORMED: Final = (
-    TypeError, ValueError, LookupError, AttributeError, ArithmeticError, OSError, RecursionError,
-)  # fmt: skip
-"""What comes of fields that are missing or of another kind: PTB looks at none of them."""
-
-
-def parse(data: Mapping[str, Any]) -> Update:
-    """An update's JSON. Raises `Unreadable`."""
-    try:
-        return Update.de_json(_lean(data), None)
-    except _MALFORMED as error:
-        raise Unreadable(type(error).__name__) from None
-
-
-def _lean(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Without what nobody reads: of the message under a button PTB would make an object for every button it has."""
-    query = data.get("callback_query")
-    if not isinstance(query, dict) or not isinstance(under := query.get("message"), dict):
-        return dict(data)
-    kept = {name: under[name] for name in ("message_id", "date", "chat", "text") if name in under}
-    if "reply_markup" in under:
-        rows = under["reply_markup"]["inline_keyboard"]
-        pressed = [button for row in rows for button in row if button.get("callback_data") == query.get("data")]
-        kept["reply_markup"] = {"inline_keyboard": [pressed[:1]] if pressed else []}
-    return {**data, "callback_query": {**query, "message": kept}}
-
-
-def read(update: Update, opening: Callable[[str], str | None]) -> Heard | None:
-    """What it says; None for what is nobody's business here (edits, channels, other bots).
+def read(update: Json, opening: Callable[[str], str | None]) -> Heard | None:
+    """What it says; None for what is nobody's business here (channels, other bots).
 
     `opening(payload)` is the button behind a deep link, for those that may be opened so. Raises `Unreadable`.
     """
-    try:
-        return _read(update, opening)
-    except Unreadable:
-        raise
-    except _MALFORMED as error:
-        raise Unreadable(type(error).__name__) from None
-
-
-def _read(update: Update, opening: Callable[[str], str | None]) -> Heard | None:
-    number = _number(update.update_id)
-    if update.callback_query is not None:
-        return _tapped(number, update.callback_query)
-    if update.my_chat_member is not None:
-        return _membership(number, update.my_chat_member)
-    if update.message is not None:
-        return _message(number, update.message, opening)
+    number = _number(update.get("update_id"))
+    if (query := _object(update, "callback_query")) is not None:
+        return _tapped(number, query)
+    if (change := _object(update, "my_chat_member")) is not None:
+        return _membership(number, change)
+    if (message := _object(update, "message")) is not None:
+        return _message(number, message, opening)
+    if (edited := _object(update, "edited_message")) is not None:
+        return _edited(number, edited)
     return None
 
 
-def _message(number: int, message: Message, opening: Callable[[str], str | None]) -> Heard | None:
-    chat, sender = message.chat, message.from_user
-    if chat.type == Chat.CHANNEL or (sender is not None and sender.is_bot is True):
-        return None
-    place = _number(chat.id)
-    if chat.type != Chat.PRIVATE:
-        return Heard(number, "group", place)
-    locale, message_id = _locale(sender), _number(message.message_id)
-    if (text := _text(message.text)) is not None:
+def _message(number: int, message: Json, opening: Callable[[str], str | None]) -> Heard | None:
+    if (found := _private(number, message)) is None or found.kind == "group":
+        return found
+    place, locale, message_id = found.chat, found.locale, found.message_id
+    if (text := _text(message, "text")) is not None:
         command = _COMMAND.fullmatch(text)
         choice = None if command is None else _commanded(command[1].lower(), command[2], opening)
         return Heard(number, "words", place, locale, message_id, text, choice)
-    if message.contact is not None:
-        own = sender is not None and message.contact.user_id == _number(sender.id)
+    caption = _text(message, "caption") or ""
+    if (contact := _object(message, "contact")) is not None:
+        sender = _object(message, "from")
+        own = sender is not None and contact.get("user_id") == _number(sender.get("id"))
         return Heard(number, "contact", place, locale, message_id, own=own)
-    if message.document is not None:
-        sent = message.document
-        name, file_id = _text(sent.file_name) or "", _text(sent.file_id)
+    if (sent := _object(message, "document")) is not None:
+        file_id, size = _text(sent, "file_id"), sent.get("file_size")
         if file_id is None:
             raise Unreadable("file_id")
-        size = sent.file_size if isinstance(sent.file_size, int) else None
-        return Heard(number, "file", place, locale, message_id, file=File(file_id, name, size))
+        file = File(file_id, _text(sent, "file_name") or "", size if isinstance(size, int) else None)
+        return Heard(number, "file", place, locale, message_id, caption, file=file)
     # A picture or film may come with words, which are meant for us all the same.
-    caption = _text(message.caption)
     if caption:
         return Heard(number, "words", place, locale, message_id, caption)
-    return None if _service(message) else Heard(number, "other", place, locale, message_id)
+    return None if _SERVICE & message.keys() else Heard(number, "other", place, locale, message_id)
+
+
+def _edited(number: int, message: Json) -> Heard | None:
+    found = _private(number, message)
+    if found is None or found.kind == "group":
+        return None
+    text = _text(message, "text") or _text(message, "caption") or ""
+    return Heard(number, "edit", found.chat, found.locale, found.message_id, text)
+
+
+def _private(number: int, message: Json) -> Heard | None:
+    """A customer's message as far as where it stands; a group; or None."""
+    chat, sender = _needed(message, "chat"), _object(message, "from")
+    kind = _text(chat, "type")
+    if kind is None:
+        raise Unreadable("chat")
+    if kind == "channel" or (sender is not None and sender.get("is_bot") is True):
+        return None
+    place = _number(chat.get("id"))
+    if kind != "private":
+        return Heard(number, "group", place)
+    return Heard(number, "other", place, _locale(sender), _number(message.get("message_id")))
 
 
 def _commanded(name: str, argument: str | None, opening: Callable[[str], str | None]) -> str | None:
@@ -163,56 +154,68 @@ def _commanded(name: str, argument: str | None, opening: Callable[[str], str | N
     return COMMANDS.get(name)
 
 
-def _service(message: Message) -> bool:
-    """What Telegram itself writes into a chat."""
-    return bool(
-        message.pinned_message or message.message_auto_delete_timer_changed or message.write_access_allowed
-        or message.chat_background_set or message.connected_website
-    )  # fmt: skip
-
-
-def _tapped(number: int, query: CallbackQuery) -> Heard | None:
-    callback_id, data = _text(query.id), _text(query.data)
-    under = query.message
+def _tapped(number: int, query: Json) -> Heard | None:
+    callback_id, data, under = _text(query, "id"), _text(query, "data"), _object(query, "message")
     if callback_id is None:
         raise Unreadable("callback id")
     if under is None or data is None:
         return None  # a button of an inline message or a game: none of ours
-    place = _number(under.chat.id)
-    if under.chat.type != Chat.PRIVATE:
+    chat = _needed(under, "chat")
+    place = _number(chat.get("id"))
+    if _text(chat, "type") != "private":
         return Heard(number, "group", place)
-    text = _text(under.text) if isinstance(under, Message) else None
-    buttons = not isinstance(under, Message) or under.reply_markup is not None
-    tap = Tap(callback_id, _number(under.message_id), text, buttons)
-    return Heard(number, "tap", place, _locale(query.from_user), None, _label(under, data), data, tap)
+    # What is too old for Telegram to show comes with date 0, and nobody knows whether it still has buttons.
+    markup = _object(under, "reply_markup")
+    tap = Tap(
+        callback_id, _number(under.get("message_id")), _text(under, "text"), markup is not None or not under.get("date")
+    )
+    return Heard(number, "tap", place, _locale(_object(query, "from")), None, _label(markup, data), data, tap)
 
 
-def _label(under: object, data: str) -> str:
+def _label(markup: Json | None, data: str) -> str:
     """What stands on the button, for the history."""
-    markup = under.reply_markup if isinstance(under, Message) else None
-    rows = markup.inline_keyboard if markup is not None else ()
-    found = (button.text for row in rows for button in row if button.callback_data == data)
-    return _text(next(found, "")) or ""
+    rows = markup.get("inline_keyboard") if markup is not None else None
+    for row in rows if isinstance(rows, list) else ():
+        for button in row if isinstance(row, list) else ():
+            if isinstance(button, dict) and button.get("callback_data") == data:
+                return _text(button, "text") or ""
+    return ""
 
 
-def _membership(number: int, change: ChatMemberUpdated) -> Heard:
-    place = _number(change.chat.id)
-    gone = change.new_chat_member.status in _CHAT_MEMBERS_GONE
-    if change.chat.type != Chat.PRIVATE:
+def _membership(number: int, change: Json) -> Heard:
+    chat = _needed(change, "chat")
+    place = _number(chat.get("id"))
+    gone = _text(_needed(change, "new_chat_member"), "status") in _CHAT_MEMBERS_GONE
+    if _text(chat, "type") != "private":
         return Heard(number, "gone" if gone else "group", place)
     return Heard(number, "gone" if gone else "back", place)
 
 
-def _locale(user: object) -> str | None:
+def _locale(user: Json | None) -> str | None:
     """Two letters of the language the client is set to, if it says so."""
-    code = getattr(user, "language_code", None)
+    code = user.get("language_code") if user is not None else None
     return code[:2].lower() if isinstance(code, str) and code else None
 
 
-def _text(value: object) -> str | None:
+def _object(among: Json, name: str) -> Json | None:
+    value = among.get(name)
+    if value is None or isinstance(value, dict):
+        return value
+    raise Unreadable(name)
+
+
+def _needed(among: Json, name: str) -> Json:
+    value = _object(among, name)
+    if value is None:
+        raise Unreadable(name)
+    return value
+
+
+def _text(among: Json, name: str) -> str | None:
+    value = among.get(name)
     if value is None or isinstance(value, str):
         return value
-    raise Unreadable("no text")
+    raise Unreadable(name)
 
 
 def _number(value: object) -> int:

@@ -19,7 +19,7 @@ from bot.app import Service
 from bot.channels.telegram import files
 from bot.channels.telegram.courtesy import Courtesy
 from bot.channels.telegram.ordering import PerChat
-from bot.channels.telegram.reading import Heard, Unreadable, parse, read
+from bot.channels.telegram.reading import Heard, Unreadable, read
 from bot.channels.telegram.sending import AGAIN, CHANNEL, Sender
 from bot.channels.telegram.writing import resolve
 from bot.storage.bubbles import unreachable
@@ -53,7 +53,7 @@ class Receiver:
     async def take(self, data: Mapping[str, Any]) -> None:
         """One update's JSON. Raises what kept its turn from being committed."""
         try:
-            heard = read(parse(data), self._opening)
+            heard = read(data, self._opening)
         except Unreadable as error:
             log.warning("unreadable update", extra={"error": str(error)})
             return

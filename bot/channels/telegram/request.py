@@ -9,7 +9,6 @@ import urllib.request
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, Final
-from urllib.parse import urlencode
 
 import aiohttp
 from telegram._utils.defaultvalue import DefaultValue
@@ -110,7 +109,7 @@ def _body(data: RequestData | None) -> tuple[Any, dict[str, str] | None]:
     if data is None:
         return None, None
     if not data.contains_files:
-        return urlencode(data.json_parameters).encode(), _FORM
+        return "&".join(f"{name}={_quoted(value)}" for name, value in data.json_parameters.items()).encode(), _FORM
     # Names as they are, in UTF-8: percent-encoded, as aiohttp would have it, Telegram shows them that way.
     form = aiohttp.FormData(quote_fields=False, charset="utf-8")
     for name, value in data.json_parameters.items():
@@ -118,6 +117,11 @@ def _body(data: RequestData | None) -> tuple[Any, dict[str, str] | None]:
     for name, (filename, content, media_type) in data.multipart_data.items():
         form.add_field(name, content, filename=filename, content_type=media_type)
     return form, None
+
+
+def _quoted(value: str) -> str:
+    """Every octet as `%xx`: `urlencode` looks at each one whether it must be, which most of Hangul's must."""
+    return value and f"%{value.encode(errors='replace').hex('%')}"
 
 
 def _retry_after(answer: bytes) -> float:

@@ -1,7 +1,7 @@
 """Bubbles as Bot API calls, pure.
 
 No `parse_mode` and no entities: what a customer typed can break neither. Telegram counts text in UTF-16 code units
-and a button's data in octets; both are kept here.
+and a button's data in octets; both are kept here. Keyboards are Telegram's own JSON, not made into objects and back.
 """
 
 import base64
@@ -12,8 +12,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from telegram import InlineKeyboardButton, InlineKeyboardMarkup, LinkPreviewOptions, WebAppInfo
-
 from handlers.message import Choice, Document, Link, Reply
 from handlers.texts import Texts
 
@@ -21,7 +19,7 @@ MOST_TEXT: Final = 4096
 MOST_CAPTION: Final = 1024
 MOST_DATA: Final = 64
 MOST_BUTTONS: Final = 100
-NO_PREVIEW: Final = LinkPreviewOptions(is_disabled=True)
+NO_PREVIEW: Final = {"is_disabled": True}
 REFERENCE: Final = "#"
 """Before the digest that stands for a value too long for a button."""
 _BESIDE: Final = 16
@@ -31,6 +29,7 @@ _BREAKS: Final = (re.compile(r"\n\s*\n"), re.compile(r"(?<=[.!?…。])\s|\n"), 
 
 
 AppUrl = Callable[[str], str]
+Rows = list[list[dict[str, Any]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +51,19 @@ def calls(reply: Reply, texts: Texts, app_url: AppUrl, *, plain: bool = False) -
     if reply.link is not None and not rows:
         shown += f"\n\n{reply.link.label}: {reply.link.url}"
     rows += keyboard_rows(reply.choices)
-    markup = InlineKeyboardMarkup(rows) if rows else None
+    markup = {"inline_keyboard": rows} if rows else None
     if reply.document is not None:
         return list(_with_document(reply.document, shown, markup, texts))
     *first, last = split(shown)
     return [*(_message(part, None) for part in first), _message(last, markup)]
 
 
-def _message(text: str, markup: InlineKeyboardMarkup | None) -> Call:
+def _message(text: str, markup: dict[str, Rows] | None) -> Call:
     arguments = {"text": text, "link_preview_options": NO_PREVIEW}
     return Call("sendMessage", arguments if markup is None else arguments | {"reply_markup": markup})
 
 
-def _with_document(document: Document, text: str, markup: InlineKeyboardMarkup | None, texts: Texts) -> Iterator[Call]:
+def _with_document(document: Document, text: str, markup: dict[str, Rows] | None, texts: Texts) -> Iterator[Call]:
     *before, caption = split(text)
     guide = texts("telegram.document.guide")
     if units(f"{caption}\n\n{guide}") > MOST_CAPTION:
@@ -83,21 +82,21 @@ def file_name(document: Document, texts: Texts) -> str:
     return texts("telegram.document.name", day=day[0] if day else "", ending=f"{dot}{ending}")
 
 
-def link_row(link: Link, app_url: AppUrl) -> list[list[InlineKeyboardButton]]:
+def link_row(link: Link, app_url: AppUrl) -> Rows:
     """The link as a button: a Mini App for a page of this conversation, else an address. Telegram takes https only."""
     if not link.url.startswith("https://"):
         return []
     if link.id is None:
-        return [[InlineKeyboardButton(link.label, url=link.url)]]
-    return [[InlineKeyboardButton(link.label, web_app=WebAppInfo(app_url(link.id)))]]
+        return [[{"text": link.label, "url": link.url}]]
+    return [[{"text": link.label, "web_app": {"url": app_url(link.id)}}]]
 
 
-def keyboard_rows(choices: tuple[Choice, ...]) -> list[list[InlineKeyboardButton]]:
+def keyboard_rows(choices: tuple[Choice, ...]) -> Rows:
     """Two short labels beside each other, a long one alone."""
-    rows: list[list[InlineKeyboardButton]] = []
+    rows: Rows = []
     room = False
     for choice in choices[:MOST_BUTTONS]:
-        button = InlineKeyboardButton(choice.label, callback_data=button_data(choice.value))
+        button = {"text": choice.label, "callback_data": button_data(choice.value)}
         short = _columns(choice.label) <= _BESIDE
         if room and short:
             rows[-1].append(button)
