@@ -270,7 +270,8 @@ async def _build(
         lambda: secrets.token_urlsafe(9), in_chat,
     )  # fmt: skip
     pushed = frozenset({"telegram"} if settings.telegram_token.get_secret_value() else ())
-    conversations = Conversations(database, sealer, EffectWriter(audit, sealer), links.url, pushed)
+    answering_at_once = frozenset({"kakao"})
+    conversations = Conversations(database, sealer, EffectWriter(audit, sealer), links.url, pushed, answering_at_once)
     conversation = Conversation(reception, conversations, clock, settings.default_locale)
     announcing = Announcing(database, sealer, certificates, bank, conversation, texts, clock, settings.default_locale)
     delivering = Delivering(database, sealer, sms, clock, dict.fromkeys(KINDS, announcing.deliver))

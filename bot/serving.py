@@ -16,6 +16,7 @@ from types import FrameType
 import uvicorn
 
 from bot.app import running
+from bot.channels.kakao.answering import beside as beside_kakao
 from bot.channels.telegram.transport import beside
 from bot.settings import Settings
 from bot.vault.passphrases import Ask
@@ -81,7 +82,8 @@ async def serve(settings: Settings, *, open_browser: bool = False, ask: Ask | No
         stack.callback(listener.close)
         service = await stack.enter_async_context(running(settings, ask=ask))
         telegram = await stack.enter_async_context(beside(service))
-        application = Application(service, telegram)
+        kakao = await stack.enter_async_context(beside_kakao(service))
+        application = Application(service, telegram, kakao)
         server = server_for(application)
         task = asyncio.create_task(server.serve(sockets=[listener]))
         while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn offers nothing to wait on

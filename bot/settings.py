@@ -121,6 +121,20 @@ class Settings(BaseSettings):
     """What Telegram must know to tell us anything, 1 to 256 of A-Z a-z 0-9 _ -."""
     telegram_per_second: int = Field(30, ge=1, le=100_000)
     """Messages a second, all chats together. Telegram takes 30 unless more is paid for."""
+    kakao_secret: SecretStr = SecretStr("")
+    """What the admin centre sends in the header registered with the skill. Empty: no KakaoTalk."""
+    kakao_header: Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,63}$")] = "X-CertTalk-Secret"
+    """That header's name."""
+    kakao_bot: str = ""
+    """The chatbot's id; calls for another one are refused."""
+    kakao_block: str = ""
+    """The id of the block that carries the skill and is called by buttons. Empty: a button says its label."""
+    kakao_addresses: str = ""
+    """Addresses or networks KakaoTalk may call from, separated by blanks. Empty: any."""
+    kakao_proxies: str = ""
+    """Addresses of our own proxies, whose X-Forwarded-For is believed."""
+    kakao_callback_hosts: str = "bot-api.kakao.com"
+    """Hosts a late answer may be sent to, separated by blanks."""
     in_chat_secrets: bool = False
     """Without an https address: customers may type card digits and passwords into the chat, after being told."""
 
@@ -210,6 +224,46 @@ class Settings(BaseSettings):
         ):
             raise PydanticCustomError("webhook_https", "Telegram calls https only")
         return secret
+
+    @field_validator("kakao_secret")
+    @classmethod
+    def _a_secret_nobody_guesses(cls, secret: SecretStr) -> SecretStr:
+        if not re.fullmatch(r"([!-~]{16,256})?", secret.get_secret_value()):
+            raise PydanticCustomError("kakao_secret", "16 to 256 printable ASCII characters")
+        return secret
+
+    @field_validator("kakao_bot")
+    @classmethod
+    def _a_bot(cls, bot: str, info: ValidationInfo) -> str:
+        secret = info.data.get("kakao_secret")
+        if not re.fullmatch(r"[!-~]{0,70}", bot) or (not bot and secret is not None and secret.get_secret_value()):
+            raise PydanticCustomError("kakao_bot", "a bot's id")
+        return bot
+
+    @field_validator("kakao_block")
+    @classmethod
+    def _a_block(cls, block: str) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9_-]{0,70}", block):
+            raise PydanticCustomError("kakao_block", "a block's id")
+        return block
+
+    @field_validator("kakao_addresses", "kakao_proxies")
+    @classmethod
+    def _networks(cls, listed: str) -> str:
+        for one in listed.replace(",", " ").split():
+            try:
+                ipaddress.ip_network(one)
+            except ValueError:
+                raise PydanticCustomError("networks", "no address or network") from None
+        return " ".join(listed.replace(",", " ").split())
+
+    @field_validator("kakao_callback_hosts")
+    @classmethod
+    def _hosts(cls, listed: str) -> str:
+        hosts = listed.replace(",", " ").lower().split()
+        if not all(re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)+", one) for one in hosts):
+            raise PydanticCustomError("hosts", "names of hosts")
+        return " ".join(hosts)
 
     @field_validator("ca_passphrase_file", "ca_token", "ca_token_pin_file", "profiles", "blocked_keys")
     @classmethod

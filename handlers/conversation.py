@@ -149,12 +149,12 @@ class Conversation:
             for _ in range(ATTEMPTS):
                 opened = await self.store.open(said.customer, said.channel, message_id)
                 if opened.answered is not None:
-                    return opened.answered
+                    return replace(opened.answered, locale=self._talk(opened, said.locale).locale)
                 draft = await self._decide(said, message_id, opened, decide, asked=asked)
                 state = draft.talk.flow
                 answered = Answered(
                     tuple(draft.replies), state.flow if state else None, state.step if state else None,
-                    draft.history or None, at=draft.now,
+                    draft.history or None, at=draft.now, locale=draft.talk.locale,
                 )  # fmt: skip
                 record = TurnRecord(
                     said.customer, said.channel, said.address, message_id, opened.revision, draft.talk.as_json(),

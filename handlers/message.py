@@ -95,7 +95,7 @@ class Answered:
     """What one turn said, and where the conversation stands after it.
 
     `said` is the customer's message as the history keeps it; `first_seq` numbers the turn's first bubble, which is
-    the customer's when there is one.
+    the customer's when there is one. `locale` is the language spoken.
     """
 
     replies: tuple[Reply, ...] = ()
@@ -104,3 +104,4 @@ class Answered:
     said: str | None = None
     first_seq: int = 0
     at: datetime | None = None
+    locale: str | None = None

@@ -38,7 +38,8 @@ class Message:
 class Conversations:
     """Implements `handlers.talk.ConversationStore`. `page_url(link_id)` gives the address of a one-time page.
 
-    What is said on a channel of `pushed` also goes into the outbox: nobody comes to fetch it there.
+    What is said on a channel of `pushed` also goes into the outbox: nobody comes to fetch it there. One of `answering`
+    shows bubbles only in the answer to a message of its own (whose id begins with its name): `bot.storage.shown`.
     """
 
     def __init__(
@@ -48,9 +49,10 @@ class Conversations:
         write_effect: EffectWriter,
         page_url: Callable[[str], str],
         pushed: frozenset[str] = frozenset(),
+        answering: frozenset[str] = frozenset(),
     ) -> None:
         self.database, self.sealer, self.write_effect, self.page_url = database, sealer, write_effect, page_url
-        self.pushed = pushed
+        self.pushed, self.answering = pushed, answering
         self.pushers: dict[str, Pusher] = {}
         """Who sends a channel's bubbles in this process, while it does."""
 
@@ -138,6 +140,11 @@ class Conversations:
         self._write_messages(tx, turn, first_seq, at)
         for effect in turn.effects:
             self.write_effect(tx, effect, turn, last_seq)
+        if turn.channel in self.answering and (turn.message_id or "").startswith(f"{turn.channel}:"):
+            tx.execute(
+                "UPDATE addresses SET shown_seq = :seq WHERE channel = :channel AND address = :address",
+                seq=last_seq, channel=turn.channel, address=turn.address,
+            )  # fmt: skip
         return first_seq, self._push(tx, turn, first_seq + said)
 
     def _push(self, tx: Tx, turn: TurnRecord, seq: int) -> list[Bubble]:

@@ -196,6 +196,15 @@ class Documents:
 
         return await self.database.run(write)
 
+    async def holder(self, document_id: str) -> CustomerId | None:
+        """Whose file it is."""
+
+        def look(tx: Tx) -> CustomerId | None:
+            row = tx.one("SELECT customer FROM documents WHERE id = :id", id=document_id)
+            return CustomerId(row["customer"]) if row else None
+
+        return await self.database.read(look)
+
     async def content(self, document_id: str, customer: CustomerId, now: datetime) -> tuple[Document, bytes] | None:
         """Only for the customer it belongs to, and only as long as it is kept."""
         if not _ID.fullmatch(document_id):

@@ -10,11 +10,14 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from bot.app import Service
+from bot.channels.kakao.answering import Kakao
 from bot.channels.telegram.transport import WEBHOOK_PATH, Telegram
 from bot.storage.database import DatabaseUnavailable
 from bot.web.chat import ChatRoom
 from bot.web.desk import DemoDesk
 from bot.web.guard import BodyTooLarge, Guarded, host_of, too_large
+from bot.web.kakao import KakaoRoom
+from bot.web.kakao_files import KakaoFiles
 from bot.web.mini_app import MiniApp
 from bot.web.ocsp import OcspDesk
 from bot.web.pages import SecurePages
@@ -31,7 +34,7 @@ log = logging.getLogger(__name__)
 class Application:
     """`asgi` is what a server runs; `close()` lets open streams end."""
 
-    def __init__(self, service: Service, telegram: Telegram | None = None) -> None:
+    def __init__(self, service: Service, telegram: Telegram | None = None, kakao: Kakao | None = None) -> None:
         self.service = service
         room = Room(service)
         self.chat = ChatRoom(room)
@@ -44,6 +47,7 @@ class Application:
             *PkiDesk(room).routes,
             *(DemoDesk(room).routes if service.settings.demo else []),
             *self._webhook(telegram),
+            *([*KakaoRoom(kakao).routes, *KakaoFiles(room, kakao).routes] if kakao else []),
             Route("/healthz", self.health),
             Mount("/static", StaticFiles(packages=[("bot.web", "static")])),
         ]

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.channels.telegram.writing import MOST_TEXT, Call, button_data, calls, file_name, keyboard_rows, resolve, split
+from bot.channels.splitting import split
+from bot.channels.telegram.writing import MOST_TEXT, Call, button_data, calls, file_name, keyboard_rows, resolve
 from handlers.message import Choice, Document, Link, Reply
 from handlers.texts import load_texts
 from tests.telegram.rules import units
@@ -31,7 +32,7 @@ def test_a_split_text_fits_and_keeps_every_word(text: str, most: int) -> None:
 
 def test_a_long_text_is_cut_at_sentences() -> None:
     sentence = "인증서는 일 년 동안 쓸 수 있어요. "
-    parts = split(sentence * 400)
+    parts = split(sentence * 400, MOST_TEXT)
     assert len(parts) > 1
     assert all(part.endswith("요.") for part in parts)
 

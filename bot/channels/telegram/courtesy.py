@@ -12,9 +12,10 @@ from typing import Any, Final
 from telegram.error import BadRequest, TelegramError
 
 from bot.channels.telegram.bot import QuietBot
+from bot.channels.splitting import units
 from bot.channels.telegram.pacing import Pace
 from bot.channels.telegram.request import ToldToWait
-from bot.channels.telegram.writing import MOST_TEXT, NO_PREVIEW, units
+from bot.channels.telegram.writing import MOST_TEXT, NO_PREVIEW
 
 log = logging.getLogger(__name__)
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
+from bot.channels.splitting import split, units
 from handlers.message import Choice, Document, Link, Reply
 from handlers.texts import Texts
 
@@ -24,8 +25,6 @@ REFERENCE: Final = "#"
 """Before the digest that stands for a value too long for a button."""
 _BESIDE: Final = 16
 """Columns of a label (Hangul takes two) up to which another one may stand beside it."""
-_BREAKS: Final = (re.compile(r"\n\s*\n"), re.compile(r"(?<=[.!?…。])\s|\n"), re.compile(r"\s"))
-"""Where a long text is cut, best first: paragraphs, sentences, words."""
 
 
 AppUrl = Callable[[str], str]
@@ -54,7 +53,7 @@ def calls(reply: Reply, texts: Texts, app_url: AppUrl, *, plain: bool = False) -
     markup = {"inline_keyboard": rows} if rows else None
     if reply.document is not None:
         return list(_with_document(reply.document, shown, markup, texts))
-    *first, last = split(shown)
+    *first, last = split(shown, MOST_TEXT)
     return [*(_message(part, None) for part in first), _message(last, markup)]
 
 
@@ -64,7 +63,7 @@ def _message(text: str, markup: dict[str, Rows] | None) -> Call:
 
 
 def _with_document(document: Document, text: str, markup: dict[str, Rows] | None, texts: Texts) -> Iterator[Call]:
-    *before, caption = split(text)
+    *before, caption = split(text, MOST_TEXT)
     guide = texts("telegram.document.guide")
     if units(f"{caption}\n\n{guide}") > MOST_CAPTION:
         before, caption = [*before, caption], guide
@@ -122,37 +121,6 @@ def resolve(data: str, shown: Callable[[], Iterator[str]]) -> str:
     if not data.startswith(REFERENCE):
         return data
     return next((value for value in shown() if button_data(value) == data), data)
-
-
-def split(text: str, most: int = MOST_TEXT) -> list[str]:
-    """At least one part, none longer than `most` UTF-16 units, cut at paragraphs, sentences or words if it can be."""
-    parts = []
-    text = text.strip()
-    while units(text) > most:
-        end = _fitting(text, most)
-        window = text[:end]
-        cut = next((cut for cut in (_last(pattern, window) for pattern in _BREAKS) if cut > end // 4), end)
-        parts.append(window[:cut].rstrip() or window)
-        text = text[cut:].lstrip()
-    return [*parts, text] if text or not parts else parts
-
-
-def _fitting(text: str, most: int) -> int:
-    """How many characters of `text` fit."""
-    taken = 0
-    for index, character in enumerate(text):
-        taken += 2 if ord(character) > 0xFFFF else 1
-        if taken > most:
-            return index
-    return len(text)
-
-
-def _last(pattern: re.Pattern[str], text: str) -> int:
-    return max((match.end() for match in pattern.finditer(text)), default=0)
-
-
-def units(text: str) -> int:
-    return len(text) + sum(ord(character) > 0xFFFF for character in text)
 
 
 def _columns(text: str) -> int:
