@@ -12,6 +12,7 @@ from typing import Any
 
 from bot import audit_verbs, certificate_verbs, logs, reminder_verbs
 from bot.ca_verbs import add_verbs, asking
+from bot.kakao_verbs import add_kakao_verbs
 from bot.settings import Settings, SettingsError, load_settings, unknown_settings
 from handlers.texts import Texts, load_texts
 
@@ -57,6 +58,7 @@ def build_parser() -> argparse.ArgumentParser:
     check = add("check", _check_telegram, "does Telegram know what the settings say", telegram)
     check.add_argument("--yes", action="store_true", help="put webhook, commands and menu button right")
 
+    add_kakao_verbs(verbs, add)
     add_verbs(verbs, add)
 
     questions = verbs.add_parser("faq", help="what the bot understands").add_subparsers(dest="what", required=True)

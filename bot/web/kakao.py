@@ -18,13 +18,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from bot.channels.kakao.answering import Kakao
+from bot.channels.kakao.centre import PATH
 from bot.channels.kakao.reading import Unreadable, read
 from bot.sealing import Sealer
 from bot.web.guard import BadJson, json_object
 
 log = logging.getLogger(__name__)
 
-PATH: Final = "/kakao/skill"
 MOST_BODY: Final = 64 * 1024
 BODY_IN_TIME: Final = 2.0
 """Seconds for the body to arrive."""

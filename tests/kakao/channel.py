@@ -7,8 +7,8 @@ import httpx2
 import pytest
 
 from bot.channels.kakao.answering import Kakao
+from bot.channels.kakao.centre import PATH
 from bot.web.application import Application
-from bot.web.kakao import PATH
 from handlers.message import CustomerId
 from tests.kakao.calls import KAKAO, call, headers, pressed
 from tests.kakao.judging import buttons, judged, said

@@ -9,9 +9,10 @@ import pytest
 
 from bot.channels.kakao import answering
 from bot.channels.kakao.answering import Kakao
+from bot.channels.kakao.centre import PATH
 from bot.storage.database import DatabaseUnavailable
 from bot.web.application import Application
-from bot.web.kakao import MOST_BODY, PATH, caller, networks, within
+from bot.web.kakao import MOST_BODY, caller, networks, within
 from handlers.message import Reply
 from tests.kakao.calls import BOT, HEADER, SECRET, call, headers, pressed
 from tests.kakao.channel import Person, client, kakao, person, settings  # noqa: F401

@@ -129,7 +129,8 @@ def test_buttons_bring_back_their_value_and_say_their_whole_label() -> None:
 def test_questions_are_a_list_with_every_word() -> None:
     reply = Reply(
         "common.did_you_mean", "혹시 이 중에 찾으시는 것이 있나요?",
-        (Choice("means:faq_fee", "수수료"), Choice("means:faq_lost", "분실"), Choice("cmd:none_of_these", "여기에 없어요")),
+        (Choice("means:faq_fee", "수수료"), Choice("means:faq_lost", "분실"),
+         Choice("cmd:none_of_these", "여기에 없어요")),
     )  # fmt: skip
     response = shown(reply)
     [output] = response["template"]["outputs"]
@@ -144,17 +145,15 @@ def test_an_earlier_bubble_keeps_its_buttons() -> None:
         Reply("k", "도움이 됐나요?", (Choice("rate:up:x", "도움됐어요"), Choice("rate:down:x", "아쉬워요"))),
         Reply("k", "어디에 보관할까요?", (Choice("place=usb", "USB"),)),
     )
-    assert [one["label"] for one in response["template"]["outputs"][0]["textCard"]["buttons"]] == [
-        "도움됐어요",
-        "아쉬워요",
-    ]
+    card = response["template"]["outputs"][0]["textCard"]
+    assert [one["label"] for one in card["buttons"]] == ["도움됐어요", "아쉬워요"]
     assert [one["label"] for one in response["template"]["quickReplies"]] == ["USB"]
 
 
 def test_many_cards_turn_like_pages() -> None:
     files = [Reply("k", f"파일 {n}", document=FILE) for n in range(4)]
-    [*_, carousel] = shown(*files)["template"]["outputs"]
-    assert "carousel" in carousel or len(files) <= 3
+    first = shown(*files)["template"]["outputs"][0]
+    assert len(first["carousel"]["items"]) == 2
 
 
 def test_the_greeting_has_a_picture_where_it_can_be_fetched() -> None:

@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from telegram.error import BadRequest, TelegramError
 
-from bot.channels.telegram.bot import QuietBot
 from bot.channels.splitting import units
+from bot.channels.telegram.bot import QuietBot
 from bot.channels.telegram.pacing import Pace
 from bot.channels.telegram.request import ToldToWait
 from bot.channels.telegram.writing import MOST_TEXT, NO_PREVIEW
