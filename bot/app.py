@@ -275,7 +275,7 @@ async def _build(
     conversation = Conversation(reception, conversations, clock, settings.default_locale)
     announcing = Announcing(database, sealer, certificates, bank, conversation, texts, clock, settings.default_locale)
     delivering = Delivering(database, sealer, sms, clock, dict.fromkeys(KINDS, announcing.deliver))
-    reminding = Reminding(database, clock, ways, lambda: runner.wake("tell"))
+    reminding = Reminding(database, clock, ways, lambda: runner.wake("tell"), on_more=lambda: runner.wake("remind"))
     rates = {way: settings.reminders_per_second if way == CHAT else settings.notices_per_second for way in ways}
     telling = Telling(
         database, bank, conversation, texts, gateways, ways, rates, pushed, clock, settings.default_locale

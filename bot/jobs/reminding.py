@@ -4,6 +4,7 @@ What is queued is told by `bot/jobs/telling.py`, at the pace its way allows.
 """
 
 import json
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 from typing import Final
@@ -12,24 +13,34 @@ from bot.storage import outbox, reminders
 from bot.storage.database import Database, Tx
 from bot.storage.reminders import BATCH, Due
 
-MOST_A_TURN: Final = 10_000
-"""Reminders queued in one turn of the job; after downtime the rest comes in the next ones."""
+TURN: Final = 1.0
+"""Seconds after which a turn of the job ends; the next one goes on at once."""
 
 
 class Reminding:
-    """`ways` is the order in which customers are reached; `on_queued` is called when there is something to tell."""
+    """`ways` is the order in which customers are reached.
+
+    `on_queued` is called when there is something to tell, `on_more` when a turn of the job ended before all was queued.
+    """
 
     def __init__(
-        self, database: Database, clock: Callable[[], datetime], ways: Sequence[str], on_queued: Callable[[], None]
+        self,
+        database: Database,
+        clock: Callable[[], datetime],
+        ways: Sequence[str],
+        on_queued: Callable[[], None],
+        on_more: Callable[[], None],
     ) -> None:
-        self.database, self.clock, self.ways, self.on_queued = database, clock, ways, on_queued
+        self.database, self.clock, self.ways = database, clock, ways
+        self.on_queued, self.on_more = on_queued, on_more
 
     async def work(self) -> int:
         """One turn of the job: how many were queued."""
-        queued = 0
+        queued, until = 0, time.monotonic() + TURN
         async for batch in self._batches(self.clock()):
             queued += len(batch)
-            if queued >= MOST_A_TURN:
+            if time.monotonic() >= until:
+                self.on_more()
                 break
         return queued
 

@@ -23,6 +23,9 @@ BUBBLE: Final = "bubble"
 REMINDER: Final = "reminder"
 """The kind of what goes out at a pace of its own (`bot/jobs/reminding.py`)."""
 
+ROWS: Final = 50
+"""In a statement that writes many."""
+
 _order = itertools.count(time.time_ns())
 
 
@@ -88,9 +91,11 @@ def put(
 
 
 def put_reminders(tx: Tx, messages: Sequence[tuple[str, str, bytes]], due_at: datetime) -> None:
-    """Queue many reminders (key, channel, payload) in one statement; keys that are known change nothing."""
+    """Queue many reminders (key, channel, payload), many in one statement; keys that are known change nothing."""
     if not messages:
         return
+    put_reminders(tx, messages[ROWS:], due_at)
+    messages = messages[:ROWS]
     values = ", ".join(f"(:i{n}, :k{n}, '{REMINDER}', :c{n}, '', :p{n}, :due_at)" for n in range(len(messages)))
     named: dict[str, Value] = {}
     for n, (key, channel, payload) in enumerate(messages):

@@ -20,6 +20,8 @@ from handlers.message import CustomerId
 from handlers.stages import LAST_YEAR, NEVER_SAID, Wishes
 
 BATCH: Final = 500
+AT_ONCE: Final = 50
+"""Rows a statement: on PostgreSQL each is a way there and back, on SQLite every number of rows is kept prepared."""
 SWITCH: Final = "reminders"
 
 _DUE: Final = """
@@ -120,9 +122,10 @@ def claim_due(tx: Tx, now: datetime, limit: int = BATCH) -> tuple[list[Due], boo
 
 
 def _move(tx: Tx, moved: Sequence[tuple[str, int, datetime | None, str]]) -> None:
-    """One statement for all: on PostgreSQL each is a way there and back."""
     if not moved:
         return
+    _move(tx, moved[AT_ONCE:])
+    moved = moved[:AT_ONCE]
     values = ", ".join(f"(:s{n}, {said}, :d{n}, '{state}')" for n, (_, said, _, state) in enumerate(moved))
     named = {f"s{n}": serial for n, (serial, *_) in enumerate(moved)}
     named |= {f"d{n}": _text(due) for n, (_, _, due, _) in enumerate(moved)}  # type: ignore[misc]
