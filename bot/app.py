@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from bot.bench import KeyBench
+from bot.desk import EmbeddedCounter
 from bot.gateways.adapters import connect
 from bot.gateways.bank_demo import DemoBank
 from bot.gateways.notices import BySms, NoticeGateway
@@ -29,13 +30,14 @@ from bot.jobs.telling import CHAT, Telling
 from bot.learning.keeping import OperatorsModel
 from bot.registry import Registry
 from bot.sealing import KeyFileRefused, Sealer, load_or_make_key
-from bot.settings import Settings
+from bot.settings import Problem, Settings, SettingsError
 from bot.storage.audit import AuditTrail
 from bot.storage.certificates import Certificates
 from bot.storage.conversations import Addresses, Conversations
 from bot.storage.database import Database, Tx, open_database
 from bot.storage.demo import DemoLedger, DemoPhones
 from bot.storage.effects import EffectWriter
+from bot.storage.handovers import HandoverQueue
 from bot.storage.identity import IdentityRecords
 from bot.storage.lists import Lists
 from bot.storage.pages import Documents, Links
@@ -51,6 +53,7 @@ from handlers.conversation import Conversation
 from handlers.effects import Effect, HandedOver, StartChallenge
 from handlers.enroll import Enroll
 from handlers.faq import Knowledge, load_links
+from handlers.hours import Hours
 from handlers.identity import Identity, Limits
 from handlers.message import CustomerId
 from handlers.person import Person
@@ -136,6 +139,7 @@ class Service:
     telling: Telling
     cleaning: Cleaning
     delivering: Delivering
+    counter: EmbeddedCounter
     vault: Vault
     runner: Runner
     bells: Bells
@@ -258,7 +262,11 @@ async def _build(
     flows = (
         Enroll(bank, identity, texts, rules, registry, links, settings.ca_name, bench),
         Reminders(Book(database), ways, texts),
-        Person(lambda: f"{secrets.randbelow(10**5):05d}-{secrets.token_hex(2).upper()}"),
+        Person(
+            lambda: f"{secrets.randbelow(10**5):05d}-{secrets.token_hex(2).upper()}",
+            _hours(settings),
+            HandoverQueue(database),
+        ),
     )
     understanding = Understanding()
     own_model = OperatorsModel(settings.data, understanding)
@@ -329,9 +337,20 @@ async def _build(
         addresses=Addresses(database, new_id), conversation=conversation, links=links,
         documents=documents, bank=bank, demo_bank=demo_bank, phones=phones, listing=listing,
         answering=answering,
-        reminding=reminding, telling=telling, cleaning=cleaning, delivering=delivering, vault=vault, runner=runner,
+        reminding=reminding, telling=telling, cleaning=cleaning, delivering=delivering,
+        counter=EmbeddedCounter(database, conversations, conversation, audit, clock), vault=vault, runner=runner,
         bells=bells,
     )  # fmt: skip
+
+
+def _hours(settings: Settings) -> Hours:
+    """Raises `SettingsError` when the operator's holidays cannot be read."""
+    try:
+        text = None if settings.holidays is None else settings.holidays.read_text("utf-8")
+        return Hours.of(settings.desk_opens, settings.desk_closes, text)
+    except (OSError, ValueError) as error:
+        problem = Problem("CERTTALK_HOLIDAYS", "holidays", {"reason": str(error)})
+        raise SettingsError([problem], settings.default_locale) from error
 
 
 def _is_used(tx: Tx) -> bool:

@@ -104,6 +104,12 @@ class Settings(BaseSettings):
     certificates_per_day: int = Field(3, ge=1, le=100)
     """Certificates one customer may have issued in a day."""
 
+    desk_opens: int = Field(9, ge=0, le=23)
+    """Hour of Korea at which a person comes to the desk on working days."""
+    desk_closes: int = Field(18, ge=1, le=24)
+    holidays: Path | None = None
+    """Days without anybody at the desk, in the form of `locales/holidays.toml`. Empty: that one."""
+
     notice_order: str = "chat,alimtalk,sms,email"
     """Ways to a customer, tried in this order; those that are not set up are passed over."""
     reminders_per_second: int = Field(25, ge=1, le=10_000)
@@ -265,7 +271,7 @@ class Settings(BaseSettings):
             raise PydanticCustomError("hosts", "names of hosts")
         return " ".join(hosts)
 
-    @field_validator("ca_passphrase_file", "ca_token", "ca_token_pin_file", "profiles", "blocked_keys")
+    @field_validator("ca_passphrase_file", "ca_token", "ca_token_pin_file", "profiles", "blocked_keys", "holidays")
     @classmethod
     def _a_file(cls, file: Path | None) -> Path | None:
         if file is None:

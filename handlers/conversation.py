@@ -80,6 +80,17 @@ class Conversation:
         said = Incoming(channel, address, customer, message_id, locale=locale)
         return await self._turn(said, message_id, decide, asked=False)
 
+    async def arrange(
+        self,
+        channel: str,
+        address: str,
+        customer: CustomerId,
+        message_id: str,
+        decide: Callable[[Draft], Awaitable[None]],
+    ) -> Answered:
+        """Change where a conversation stands, from outside of it, and say so. Once per `message_id`."""
+        return await self._turn(Incoming(channel, address, customer, message_id), message_id, decide)
+
     async def submit(
         self, channel: str, address: str, customer: CustomerId, form: PageForm
     ) -> tuple[Accepted | Refused, str]:

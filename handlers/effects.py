@@ -94,6 +94,13 @@ class Handover:
 
 
 @dataclass(frozen=True, slots=True)
+class EndHandover:
+    """The customer no longer needs a person."""
+
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
 class ReminderChoice:
     """`tomorrow` says it again then, `later` keeps the next stages, `stop` drops them for this certificate.
 
@@ -130,6 +137,7 @@ Effect = (
     | Feedback
     | Unanswered
     | Handover
+    | EndHandover
     | ReminderChoice
     | WishReminders
     | Audit

@@ -1,21 +1,17 @@
-"""상담원 연결: hands the conversation over with its history, or takes a message outside working hours."""
+"""A person is wanted: what to tell them, how long the line is, when somebody is there.
 
-from collections.abc import Callable
-from datetime import datetime
+In working hours it is a place in the line, else a message that is read when the desk opens. The talk so far goes along,
+with the customer's words masked. Who waits already keeps the place, and may leave it.
+"""
+
+from collections.abc import Callable, Mapping
 from typing import ClassVar
 
 from handlers import masking
+from handlers.counter import Queue
 from handlers.effects import Audit, Handover
 from handlers.flow import Again, Ask, Done, Flow, Stop, Taken, Turn
-from handlers.texts import KOREA
-
-OPENS, CLOSES = 9, 18
-"""Working hours of the desk in Korean time, Monday to Friday; public holidays are the operator's to announce."""
-
-
-def open_at(now: datetime) -> bool:
-    here = now.astimezone(KOREA)
-    return here.weekday() < 5 and OPENS <= here.hour < CLOSES
+from handlers.hours import Hours
 
 
 class Person(Flow):
@@ -24,11 +20,19 @@ class Person(Flow):
     name: ClassVar[str] = "person"
     steps: ClassVar[tuple[str, ...]] = ("wish",)
 
-    def __init__(self, reference: Callable[[], str]) -> None:
-        self.reference = reference
+    def __init__(self, reference: Callable[[], str], hours: Hours, queue: Queue) -> None:
+        self.reference, self.hours, self.queue = reference, hours, queue
+
+    async def begin_wish(self, turn: Turn) -> Stop | None:
+        handed = await self.queue.open_for(turn.customer)
+        if handed is None:
+            return None
+        told = {"reference": handed.reference, "ahead": handed.ahead, **self._hours(turn)}
+        reason = "waiting" if self.hours.open_at(turn.now) else "waiting_closed"
+        return Stop(reason, told, (f"desk:leave:{handed.reference}", "cmd:continue"))
 
     async def ask_wish(self, turn: Turn) -> Ask:
-        return Ask(("just_connect",), variant=None if open_at(turn.now) else "closed")
+        return Ask(("just_connect",), self._hours(turn), variant=None if self.hours.open_at(turn.now) else "closed")
 
     async def take_wish(self, turn: Turn, answer: str) -> Taken:
         if not answer.strip():
@@ -38,6 +42,12 @@ class Person(Flow):
 
     async def finish(self, turn: Turn) -> Done | Stop:
         reference = self.reference()
+        ahead = await self.queue.length()
         turn.effect(Handover(reference, turn.data["wish"]))
         turn.effect(Audit("person wanted", turn.customer, {"reference": reference}))
-        return Done({"reference": reference}, variant=None if open_at(turn.now) else "closed")
+        told = {"reference": reference, "ahead": ahead, **self._hours(turn)}
+        return Done(told, variant=None if self.hours.open_at(turn.now) else "closed")
+
+    def _hours(self, turn: Turn) -> Mapping[str, object]:
+        opening = self.hours.next_opening(turn.now) or turn.now
+        return {"opens": self.hours.opens, "closes": self.hours.closes, "next": opening}

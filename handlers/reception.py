@@ -11,8 +11,9 @@ from datetime import datetime
 from typing import Literal
 
 from handlers import forgiving, masking
+from handlers.counter import URGENT, URGENT_FLOWS
 from handlers.draft import Draft
-from handlers.effects import Feedback, ReminderChoice, Unanswered
+from handlers.effects import EndHandover, Feedback, ReminderChoice, Unanswered
 from handlers.faq import Knowledge
 from handlers.flow import Again, Flow, FlowState, PageDone
 from handlers.interruptions import Interruptions
@@ -67,6 +68,8 @@ class Reception:
             choice = self._pressed_by_typing(draft, text)
         if choice is not None:
             draft.history = self._label(draft, choice) or masking.text(text)
+        if draft.talk.clerk and not await self._is_for_us(draft, text, choice):
+            return
         if await self.journeys.outdated(draft):
             return
         commanded = self.understanding.command(text) is not None or (choice or "").startswith("cmd:")
@@ -76,6 +79,36 @@ class Reception:
             await self._press(draft, choice)
         else:
             await self._listen(draft, text)
+
+    async def _is_for_us(self, draft: Draft, text: str, choice: str | None) -> bool:
+        """While a clerk has the conversation: leaving it, and what cannot wait. They read the rest in the history."""
+        talk = draft.talk
+        if choice is None and self.understanding.command(text) == "cancel":
+            choice = "cmd:cancel"
+        if talk.flow is not None and talk.flow.flow in URGENT_FLOWS:
+            return True
+        if choice == "cmd:cancel":
+            self._leave_desk(draft, talk.clerk)
+            return False
+        wish = choice or ""
+        if choice is None:
+            understood = self.understanding.match(text)
+            wish = f"means:{understood.slugs[0]}" if understood.decision == "answer" else ""
+        verb, _, what = wish.partition(":")
+        if not ((verb == "means" and what in URGENT) or (verb in ("start", "switch") and what in URGENT_FLOWS)):
+            return False
+        # What was open waits, so that the urgent journey begins without being asked to give it up.
+        if (waits := talk.flow) is not None:
+            talk.flow, talk.paused = None, waits
+        await self._press_global(draft, verb, what)
+        if talk.flow is None and waits is not None:
+            talk.flow, talk.paused = waits, None
+        return False
+
+    def _leave_desk(self, draft: Draft, reference: str) -> None:
+        draft.effects.append(EndHandover(reference))
+        draft.talk.clerk = ""
+        draft.say("person.left", *(("cmd:continue",) if draft.talk.flow else MENU))
 
     async def page_done(self, draft: Draft, done: PageDone) -> None:
         """A page the customer was sent to has finished: the conversation goes on by itself."""
@@ -169,6 +202,9 @@ class Reception:
                     "common.rated_up" if which == "up" else "common.rated_down",
                     *(() if which == "up" else ("cmd:person",)),
                 )
+                await self.journeys.ask_again(draft)
+            case "desk":
+                self._leave_desk(draft, rest.removeprefix("leave:"))
                 await self.journeys.ask_again(draft)
             case "remind":
                 await self._choose_reminder(draft, *rest.split(":", 1))

@@ -29,6 +29,8 @@ class Talk:
     asked: str = ""
     """The last question, masked: what a thumb down or a chosen button is about."""
     last_at: str = ""
+    clerk: str = ""
+    """Reference of the hand-over while a person has this conversation: the bot keeps quiet."""
 
     def behind(self, link_id: str) -> FlowState | None:
         """The flow, open or waiting, whose page this is."""

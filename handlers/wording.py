@@ -32,6 +32,8 @@ def global_label(texts: Texts, value: str) -> str:
             return texts(f"{rest}.start")
         case "rate":
             return texts(f"common.choice.rate_{rest.partition(':')[0]}")
+        case "desk":
+            return texts("person.leave")
         case "remind":
             return texts(f"reminder.choice.{rest.partition(':')[0]}")
         case "lang":

@@ -4,7 +4,7 @@ import json
 from typing import assert_never
 
 from bot.sealing import Sealer
-from bot.storage import outbox, reminders
+from bot.storage import handovers, outbox, reminders
 from bot.storage.audit import AuditTrail
 from bot.storage.database import Tx
 from bot.storage.instants import text_of
@@ -12,6 +12,7 @@ from handlers.effects import (
     AcceptTerms,
     Audit,
     Effect,
+    EndHandover,
     Feedback,
     HandedOver,
     Handover,
@@ -111,6 +112,8 @@ class EffectWriter:
                     "VALUES (:reference, :customer, :wish, :until_seq, :at) ON CONFLICT (reference) DO NOTHING",
                     reference=effect.reference, customer=turn.customer, wish=effect.wish, until_seq=last_seq, at=at,
                 )  # fmt: skip
+            case EndHandover():
+                handovers.close(tx, effect.reference, turn.at, turn.customer)
             case ReminderChoice(choice="tomorrow"):
                 reminders.snooze(tx, turn.customer, effect.serial, turn.at)
             case ReminderChoice(choice="stop"):
