@@ -50,6 +50,7 @@ from ca.recorded import Recorded
 from ca.registration import RegistrationAuthority
 from handlers.bank import BankRegister
 from handlers.conversation import Conversation
+from handlers.device import Backup, ChangePassword, Cleanup, Copy
 from handlers.effects import Effect, HandedOver, StartChallenge
 from handlers.enroll import Enroll
 from handlers.faq import Knowledge, load_links
@@ -262,6 +263,7 @@ async def _build(
     flows = (
         Enroll(bank, identity, texts, rules, registry, links, settings.ca_name, bench),
         Reminders(Book(database), ways, texts),
+        *(journey(pages_at) for journey in (Copy, Backup, ChangePassword, Cleanup)),
         Person(
             lambda: f"{secrets.randbelow(10**5):05d}-{secrets.token_hex(2).upper()}",
             _hours(settings),

@@ -23,7 +23,12 @@ COMMANDS: Final[Mapping[str, str]] = {
     "int_greeting": "greeting",
     "int_thanks": "thanks",
 }
-FLOWS: Final[Mapping[str, str]] = {"int_issue": "enroll"}
+FLOWS: Final[Mapping[str, str]] = {
+    "int_issue": "enroll",
+    "int_copy": "copy",
+    "int_backup": "backup",
+    "int_change_password": "change_password",
+}
 RELATED_SHOWN: Final = 2
 
 

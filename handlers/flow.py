@@ -124,6 +124,8 @@ class Done:
     params: Params = field(default_factory=dict)
     choices: Sequence[str] = ()
     variant: str | None = None
+    page: str | None = None
+    """The address of a page that anybody may open; its button is `FLOW.link`."""
 
 
 class _Skip:

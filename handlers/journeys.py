@@ -1,10 +1,12 @@
 """The journeys somebody is on: begun, walked, left, resumed; their results become bubbles and state."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from handlers.draft import Draft
 from handlers.flow import Again, Ask, Done, Flow, FlowState, OpenPage, Question, Stop, Turn
+from handlers.message import Link
 from handlers.walking import Outcome, Walker
 from handlers.wording import MENU, flow_key, question, said_on_the_way, say
 
@@ -123,7 +125,10 @@ class Journeys:
                 await self.leave(draft)
             case Done():
                 key = f"{state.flow}.done" + (f"_{outcome.variant}" if outcome.variant else "")
-                draft.say(key, *outcome.choices, **dict(outcome.params))
+                done = say(draft.texts, key, outcome.choices, **dict(outcome.params))
+                if outcome.page:
+                    done = replace(done, link=Link(outcome.page, draft.texts(f"{state.flow}.link")))
+                draft.replies.append(done)
                 await self.leave(draft)
 
     async def leave(self, draft: Draft) -> None:

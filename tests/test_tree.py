@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PAPER = (ROOT / "docs" / "architecture.md").read_text("utf-8")
 ROWS = re.findall(r"^\| `([\w/]+/)` \| (.*) \|$", PAPER, re.MULTILINE)
-EXAMPLES = {"handlers/copy.py", "mybank/register.py"}  # the paper invents them to explain
+EXAMPLES = {"handlers/visit.py", "mybank/register.py"}  # the paper invents them to explain
 
 
 def stems(folder: str) -> set[str]:

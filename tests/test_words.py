@@ -148,7 +148,7 @@ def test_links_lead_to_answers() -> None:
     for slug, one in links.items():
         assert set(one.related) <= LABELS - {slug}, slug
         assert one.next is not None or not slug.startswith("faq_"), slug
-        assert one.next in {None, "cmd:person", "start:enroll", *wishes - {f"means:{slug}"}}, slug
+        assert one.next in {None, "cmd:person", "start:enroll", "start:cleanup", *wishes - {f"means:{slug}"}}, slug
         assert (one.next or "")[len("means:") :] not in one.related, slug
 
 
@@ -208,7 +208,7 @@ def test_no_sentence_is_written_that_nobody_says() -> None:
         file.read_text("utf-8") for ring in ("bot", "handlers", "ca") for file in (REPOSITORY / ring).rglob("*.py")
     ]
     sources.append((REPOSITORY / "start.py").read_text("utf-8"))
-    assert unused_keys(KO, sources, ["page", "chat", "desk", "policy", "kakao.page"]) == set()
+    assert unused_keys(KO, sources, ["page", "tools", "chat", "desk", "policy", "kakao.page"]) == set()
 
 
 def test_the_data_of_the_locales_is_all_toml() -> None:

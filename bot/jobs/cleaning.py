@@ -7,7 +7,7 @@ from typing import Final
 
 from bot.jobs.announcing import UNKEPT, put_notice
 from bot.sealing import Sealer
-from bot.storage import outbox
+from bot.storage import outbox, transfers
 from bot.storage.database import Database, Tx
 from bot.storage.instants import text_of
 from bot.storage.pages import Links, OneTimeLink
@@ -75,6 +75,7 @@ class Cleaning:
             "DELETE FROM inbox WHERE at < :before AND message_id <> 'greeting'", before=text_of(now - INBOX_KEPT)
         )
         tx.execute("DELETE FROM documents WHERE expires_at <= :now", now=text_of(now))
+        transfers.purge(tx, now)
         tx.execute("DELETE FROM code_challenges WHERE expires_at < :before", before=text_of(now - timedelta(days=1)))
         tx.execute("DELETE FROM login_challenges WHERE used_at < :before", before=text_of(now - timedelta(days=1)))
         tx.execute("DELETE FROM lookups WHERE window_from < :before", before=text_of(now - timedelta(days=1)))

@@ -283,7 +283,7 @@ async def test_files_of_other_programs_open(page: Page, foreign: dict[str, bytes
         (["pem"], "no_key"),
         (["scrypt.key", "certificate"], "unsupported"),
         (["garbage"], "unreadable"),
-        (["cut"], "unreadable"),
+        (["cut"], "cut_short"),
         (["empty"], "unreadable"),
         (["seed.key", "stranger"], "mismatch"),
     ],

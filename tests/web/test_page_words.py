@@ -2,16 +2,22 @@
 
 import re
 
+from bot.web.device import page_texts
 from handlers.texts import load_texts
 from tests.web.keys_stub import WEB
 
-KO = load_texts()["ko"].section("page")
+KO = page_texts(load_texts()["ko"])
+SCRIPTS = ("page", "choosing", "findings", "secure", "login_check", "mini_app", "device", "device_receive")
+TEMPLATES = (
+    "secure", "login_check", "mini_app", "choosing", "findings", "new_password", "device", "device_head", "device_tool",
+    "device_receive",
+)  # fmt: skip
 
 
 def test_every_sentence_of_the_pages_is_used_and_every_used_one_exists() -> None:
-    scripts = [WEB / "static" / f"{name}.mjs" for name in ("page", "secure", "login_check")]
-    sources = [*scripts, *(WEB / "static/secure").glob("*.mjs")]
-    sources += [WEB / "templates" / name for name in ("secure.html", "login_check.html")]
+    sources = [WEB / "static" / f"{name}.mjs" for name in SCRIPTS]
+    sources += [script for folder in ("secure", "device") for script in (WEB / "static" / folder).glob("*.mjs")]
+    sources += [WEB / "templates" / f"{name}.html" for name in TEMPLATES]
     code = "\n".join(path.read_text("utf-8") for path in sources)
     whole = set(re.findall(r"""["'`]([a-z_]+(?:\.[a-z_0-9]+)+)["'`]""", code))
     whole |= set(re.findall(r"""(?:t\[|words\()["']([a-z_]+)["']""", code))

@@ -74,7 +74,9 @@ export function bindShowButtons() {
     const inputs = button.closest("form").querySelectorAll('input[type="password"]');
     button.addEventListener("click", () => {
       const show = inputs[0].type === "password";
-      find("[data-word]", button).textContent = words(show ? "password.hide" : "password.show");
+      for (const word of button.closest("form").querySelectorAll("[data-show] [data-word]")) {
+        word.textContent = words(show ? "password.hide" : "password.show");
+      }
       for (const input of inputs) input.type = show ? "text" : "password";
     });
   }

@@ -4,15 +4,26 @@
  * Every operation takes and gives plain values, so it makes no difference to a page whether a worker runs it.
  */
 
-import { DerError, TAG, read } from "./der.mjs";
+import { DerError } from "./der.mjs";
 import { random } from "./encryption.mjs";
 import { KeyFileError } from "./errors.mjs";
+import { read } from "./files.mjs";
 import * as npki from "./npki.mjs";
 import * as pkcs12 from "./pkcs12.mjs";
 import * as pkcs8 from "./pkcs8.mjs";
 import { belongs, exportPrivate, generate, request, sign } from "./signing.mjs";
 
-/** The key in hand. @type {{info: Uint8Array, password: string, certificates: Uint8Array[], name: string} | null} */
+/**
+ * A certificate's files; `caPubs` null when its issuers are not known, the encryption pair where there is one.
+ * @typedef {{signCert: Uint8Array, signPri: Uint8Array, caPubs: Uint8Array | null, p12: Uint8Array,
+ *   kmCert?: Uint8Array, kmPri?: Uint8Array}} Files
+ */
+
+/**
+ * The key in hand; `other` is the encryption pair that came with it.
+ * @type {{info: Uint8Array, password: string, certificates: Uint8Array[], name: string,
+ *   other?: {info: Uint8Array, certificate: Uint8Array} | null} | null}
+ */
 let held = null;
 
 /**
@@ -38,16 +49,20 @@ export async function resume({ sealed, password }) {
 /**
  * The certificate has come: make the files.
  * @param {{certificate: Uint8Array, chain: Uint8Array[], name: string}} issued `name` is shown by programs
- * @returns {Promise<{signCert: Uint8Array, signPri: Uint8Array, caPubs: Uint8Array, p12: Uint8Array}>}
+ * @returns {Promise<Files>}
  */
 export async function finish({ certificate, chain, name }) {
   if (!(await belongs(held.info, certificate))) throw new KeyFileError("mismatch");
   held.certificates = [certificate, ...chain];
   held.name = name;
+  return written(certificate, chain);
+}
+
+async function written(signCert, chain) {
   return {
-    signCert: certificate,
+    signCert,
     signPri: npki.signPriKey(held.info, held.password),
-    caPubs: npki.caPubs(chain),
+    caPubs: chain.length ? npki.caPubs(chain) : null,
     p12: await pkcs12.make(held, held.password),
   };
 }
@@ -58,60 +73,34 @@ export async function compatible() {
   return { p12: await pkcs12.make(held, held.password, COMPATIBLE) };
 }
 
-function fromPem(bytes) {
-  const body = new TextDecoder().decode(bytes).match(/-----BEGIN [A-Z0-9 ]+-----([A-Za-z0-9+/=\s]+)-----END/);
-  return body ? Uint8Array.from(atob(body[1].replace(/\s/g, "")), (character) => character.charCodeAt(0)) : bytes;
-}
-
-/** What a file is, by its content. @returns {"pfx" | "certificate" | "key" | null} */
-function kind(bytes) {
-  try {
-    const { children } = read(bytes).expect(TAG.sequence);
-    if (children.length === 2 && children[1].tag === TAG.octetString) return "key";
-    if (children[0].tag === TAG.integer) return pkcs12.looksLike(bytes) ? "pfx" : null;
-    return children.length === 3 && children[2].tag === TAG.bitString ? "certificate" : null;
-  } catch {
-    return null;
-  }
-}
-
-/** The pairs in a choice of files. Encryption pairs (kmCert, kmPri) sign nothing and are left out. */
-async function contents(files, password) {
-  const found = { infos: [], certificates: [] };
-  const known = files
-    .filter(({ name }) => !/^km(cert|pri)\./i.test(name))
-    .map(({ bytes }) => fromPem(bytes))
-    .map((bytes) => ({ bytes, kind: kind(bytes) }));
-  if (!known.some((file) => file.kind)) throw new KeyFileError("unreadable");
-  for (const { bytes, kind: what } of known) {
-    if (what === "certificate") found.certificates.push(bytes);
-    if (what === "key") found.infos.push(await pkcs8.open(bytes, password));
-    if (what === "pfx") {
-      const inside = await pkcs12.open(bytes, password);
-      found.infos.push(...inside.infos);
-      found.certificates.push(...inside.certificates);
-    }
-  }
-  return found;
+/**
+ * Open a customer's own files and take the key in hand.
+ * @param {{files: import("./files.mjs").File[], password: string}} chosen
+ * @returns {Promise<import("./files.mjs").Pair & {r: Uint8Array | null}>} without the private key
+ */
+export async function open({ files, password }) {
+  const { info, ...found } = await read({ files, password });
+  const { r } = pkcs8.parse(info);
+  held = { info, password, certificates: [found.certificate, ...found.chain], name: "", other: found.other };
+  return { certificate: found.certificate, chain: found.chain, form: found.form, mac: found.mac, r };
 }
 
 /**
- * Open a customer's own files.
- * @param {{files: {name: string, bytes: Uint8Array}[], password: string}} chosen
- * @returns {Promise<{certificate: Uint8Array, r: Uint8Array | null}>}
+ * What was opened as new files; under `next`, when the password shall be another one.
+ * @param {{next?: string, name: string}} wish `name` is shown by programs
+ * @returns {Promise<Files>}
+ * @throws {KeyFileError} password_alphabet: what is written must open everywhere
  */
-export async function open({ files, password }) {
-  const { infos, certificates } = await contents(files, password);
-  if (!infos.length) throw new KeyFileError("no_key");
-  if (!certificates.length) throw new KeyFileError("no_certificate");
-  for (const info of infos) {
-    for (const certificate of certificates) {
-      if (!(await belongs(info, certificate))) continue;
-      held = { info, password: "", certificates: [certificate], name: "" };
-      return { certificate, r: pkcs8.parse(info).r };
-    }
-  }
-  throw new KeyFileError("mismatch");
+export async function pack({ next = held.password, name }) {
+  if (!/^[ -~]+$/.test(next)) throw new KeyFileError("password_alphabet");
+  held.password = next;
+  held.name = name;
+  const [signCert, ...chain] = held.certificates;
+  const { info, certificate } = held.other ?? {};
+  return {
+    ...(await written(signCert, chain)),
+    ...(info && { kmCert: certificate, kmPri: npki.signPriKey(info, next) }),
+  };
 }
 
 /** @param {{message: Uint8Array}} challenge */
@@ -122,7 +111,7 @@ export async function answer({ message }) {
 /** @param {string} name of an operation @returns {Promise<{result: any} | {code: string}>} */
 export async function run(name, parameters) {
   try {
-    return { result: await { create, resume, finish, compatible, open, answer }[name](parameters) };
+    return { result: await { create, resume, finish, compatible, open, pack, answer }[name](parameters) };
   } catch (error) {
     if (error instanceof KeyFileError) return { code: error.code };
     return { code: error instanceof DerError ? "unreadable" : "failed" };

@@ -1,7 +1,7 @@
 /**
  * Encryption under a password, as PKCS#8 and PKCS#12 files name it (RFC 8018, RFC 7292 appendix C).
  *
- * Writes one scheme: PBES2 with PBKDF2-HMAC-SHA256 and AES-256-CBC. Reads that, SEED in both Korean forms, and hands
+ * Writes one scheme: PBES2 with PBKDF2-HMAC-SHA256 and AES-256-CBC. Reads that, SEED in the Korean forms, and hands
  * anything else to the library of `old_systems.mjs`, which is fetched only then.
  */
 
@@ -21,6 +21,10 @@ export const OID = Object.freeze({
   seedCbcWithSha1: "1.2.410.200004.1.15",
 });
 
+/** Old programs name the cipher alone and mean the derivation of NPKI with one vector for everybody. Only read. */
+const FIXED_VECTOR = new Set([OID.seedCbc, "1.2.410.200004.1.4.2"]);
+const VECTOR = new TextEncoder().encode("0123456789012345");
+
 const HMAC_SHA256 = "1.2.840.113549.2.9";
 const HASHES = {
   "1.2.840.113549.2.7": "SHA-1",
@@ -34,7 +38,8 @@ const MOST_ROUNDS = 10_000_000;
 export const random = (size) => crypto.getRandomValues(new Uint8Array(size));
 export const utf8 = (text) => new TextEncoder().encode(text);
 
-async function pbkdf2(password, salt, iterations, hash, bits) {
+/** @param {number} bits how many are derived */
+export async function pbkdf2(password, salt, iterations, hash, bits) {
   const secret = await crypto.subtle.importKey("raw", utf8(password), "PBKDF2", false, ["deriveBits"]);
   return new Uint8Array(await crypto.subtle.deriveBits({ name: "PBKDF2", hash, salt, iterations }, secret, bits));
 }
@@ -65,7 +70,8 @@ export async function encrypt(plain, password) {
   return { algorithm: sequence(oid(OID.pbes2), parameters), secret: await aes("encrypt", key, iv, plain) };
 }
 
-function bounded(rounds) {
+/** Rounds that somebody else's file asks for. @throws {KeyFileError} */
+export function bounded(rounds) {
   if (rounds < 1 || rounds > MOST_ROUNDS) throw new KeyFileError("unsupported");
   return rounds;
 }
@@ -93,10 +99,10 @@ async function decryptPbes2([kdf, cipher], secret, password) {
 export async function decrypt(algorithm, secret, password) {
   const [name, parameters] = algorithm.children;
   let plain;
-  if (name.oid === OID.seedCbcWithSha1) {
+  if (name.oid === OID.seedCbcWithSha1 || FIXED_VECTOR.has(name.oid)) {
     const [salt, rounds] = parameters.children;
     const { key, iv } = seedKey(password, salt.octets, bounded(rounds.number));
-    plain = seed.decrypt(key, iv, secret);
+    plain = seed.decrypt(key, FIXED_VECTOR.has(name.oid) ? VECTOR : iv, secret);
   } else if (name.oid === OID.pbes2) {
     plain = await decryptPbes2(parameters.children, secret, password);
   }

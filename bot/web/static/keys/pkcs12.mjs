@@ -3,16 +3,15 @@
  *
  * By hand because the usual tools lose R, the attribute of the key that proves whose certificate it is, and guard the
  * file with a MAC of 2,048 rounds: a guesser attacks the cheapest door, so ours costs as much as the key.
- * Reading does not check the MAC: whoever holds the file proves the key by signing with it.
+ * Reading needs no MAC (some programs write none): it is told apart whether one is there and holds (`mac.mjs`).
  */
 
-import {
-  bmp, concat, integer, nullValue, octetString, oid, read, sequence, set, tagged, tlv, utf16, TAG,
-} from "./der.mjs";
-import { ROUNDS, decrypt, encrypt, random } from "./encryption.mjs";
+import { bmp, integer, octetString, oid, read, sequence, set, tagged, tlv, TAG } from "./der.mjs";
+import { ROUNDS, decrypt, encrypt } from "./encryption.mjs";
 import { KeyFileError } from "./errors.mjs";
+import * as mac from "./mac.mjs";
 import * as pkcs8 from "./pkcs8.mjs";
-import { repeat, sha1, sha256 } from "./sha.mjs";
+import { sha1 } from "./sha.mjs";
 
 const DATA = "1.2.840.113549.1.7.1";
 const ENCRYPTED_DATA = "1.2.840.113549.1.7.6";
@@ -30,26 +29,6 @@ const LOCAL_KEY_ID = "1.2.840.113549.1.9.21";
 
 /** @type {Strength} */
 export const STRONG = Object.freeze({ encrypt, hash: "SHA-256", rounds: ROUNDS });
-
-const MAC = {
-  "SHA-1": { oid: "1.3.14.3.2.26", digest: sha1 },
-  "SHA-256": { oid: "2.16.840.1.101.3.4.2.1", digest: sha256 },
-};
-
-/** RFC 7292 §B.2 for a key no longer than one digest, ID 3; both hashes work on blocks of 64 octets. */
-function macKey(digest, password, salt, rounds) {
-  const fill = (octets) => Uint8Array.from({ length: 64 * Math.ceil(octets.length / 64) }, (_, i) => octets[i % octets.length]);
-  const secret = concat(utf16(password), Uint8Array.of(0, 0)); // §B.1: a BMPString and its end mark
-  return repeat(digest, concat(new Uint8Array(64).fill(3), fill(salt), fill(secret)), rounds);
-}
-
-async function macData(content, password, { hash, rounds }) {
-  const salt = random(16);
-  const key = macKey(MAC[hash].digest, password, salt, rounds);
-  const hmac = await crypto.subtle.importKey("raw", key, { name: "HMAC", hash }, false, ["sign"]);
-  const mac = new Uint8Array(await crypto.subtle.sign("HMAC", hmac, content));
-  return sequence(sequence(sequence(oid(MAC[hash].oid), nullValue()), octetString(mac)), octetString(salt), integer(rounds));
-}
 
 const data = (content) => sequence(oid(DATA), tagged(0, octetString(content)));
 
@@ -79,7 +58,7 @@ export async function make({ info, certificates, name }, password, strength = ST
     sequence(oid(ENCRYPTED_DATA), tagged(0, sequence(integer(0), certContent))),
     data(sequence(keyBag)),
   );
-  return sequence(integer(3), data(safe), await macData(safe, password, strength));
+  return sequence(integer(3), data(safe), await mac.make(safe, password, strength));
 }
 
 /** @param {Uint8Array} bytes */

@@ -7,7 +7,13 @@ import { telegram } from "../telegram.mjs";
 
 export const canPickFolder = () => "showDirectoryPicker" in window && !telegram;
 
-const parts = ({ signCert, signPri, caPubs }) => ({ "signCert.der": signCert, "signPri.key": signPri, CaPubs: caPubs });
+/** What lies in the folder: the encryption pair and the issuers only where there are some. */
+const parts = ({ signCert, signPri, caPubs, kmCert, kmPri }) =>
+  Object.fromEntries(
+    Object.entries({
+      "signCert.der": signCert, "signPri.key": signPri, "kmCert.der": kmCert, "kmPri.key": kmPri, CaPubs: caPubs,
+    }).filter(([, bytes]) => bytes),
+  );
 
 /**
  * Make `NPKI/<CA>/USER/<DN>` below a folder of the customer's choice, or take up the one that is there.
