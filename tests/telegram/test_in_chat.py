@@ -88,6 +88,33 @@ async def test_a_certificate_whose_secrets_are_nowhere(
 
 
 async def test_what_cannot_be_deleted_is_told(person: Person, api: BotApi, house: House) -> None:  # noqa: F811
-    api.faults.add("error", "deleteMessage", times=1)
+    api.faults.add("error", "deleteMessage", code=400)
     person.says(await digits(house, person))
     await until(lambda: any("지우지 못" in str(one) for one in person.heard()[-3:]))
+
+
+async def test_a_secret_is_deleted_whichever_way_it_came(
+    person: Person, api: BotApi, house: House, telegram: Telegram, monkeypatch: pytest.MonkeyPatch  # noqa: F811
+) -> None:  # fmt: skip
+    typed = await digits(house, person)
+    old = next(one["message_id"] for one in person.shown() if not one["from"]["is_bot"])
+    person.edits(old, typed)
+    await hears(person, "읽지 않고 지웠어요")
+    assert old not in person.chat.messages
+    file = api.world.keep("card.txt", "text/plain", b"x")
+    sent = person.sends({"document": file.shown(), "caption": typed})["message_id"]
+    await until(lambda: sent not in person.chat.messages)
+    # Told to wait, then a fault: tried again, in time and not before.
+    api.faults.add("wait", "deleteMessage", times=1, seconds=1)
+    api.faults.add("error", "deleteMessage", times=1, code=502)
+
+    async def nothing_known(*_: object) -> bool:
+        return False
+
+    # As after a crash between the turn and its deletion: the step has moved on, the history still knows.
+    monkeypatch.setattr(telegram.receiver, "_is_secret", nothing_known)
+    sent = person.says(typed)["message_id"]
+    await hears(person, "새 비밀번호")
+    await until(lambda: sent not in person.chat.messages)
+    assert api.faults.impatient == []
+    assert typed not in str(person.chat.messages)

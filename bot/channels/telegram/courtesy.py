@@ -1,7 +1,8 @@
 """Calls that nobody would miss: a tap's answer, "typing", a keyboard taken away, a message deleted.
 
-They wait for nothing and are never repeated; none is made to a chat where Telegram told us to wait. Their failure is
-told to whoever asks and troubles nobody else: a late answer ("query is too old") breaks no dialogue.
+They wait for nothing and are never repeated; none is made to a chat where Telegram told us to wait. Their failure
+troubles nobody: a late answer ("query is too old") breaks no dialogue. Only a deletion is waited for, as it is of
+secrets: it is tried for some seconds, and what came of it is told.
 """
 
 import asyncio
@@ -9,7 +10,7 @@ import logging
 from collections.abc import Coroutine
 from typing import Any, Final
 
-from telegram.error import BadRequest, TelegramError
+from telegram.error import BadRequest, NetworkError, TelegramError
 
 from bot.channels.splitting import units
 from bot.channels.telegram.bot import QuietBot
@@ -21,6 +22,10 @@ log = logging.getLogger(__name__)
 
 MOST_AT_ONCE: Final = 500
 """Calls in the background; more are left out."""
+DELETIONS: Final = 3
+"""Times a message is to be deleted before it is told that it was not."""
+LONGEST: Final = 10.0
+"""Seconds a deletion waits when told to; the chat's next message waits with it."""
 
 
 class Courtesy:
@@ -54,19 +59,35 @@ class Courtesy:
 
     async def delete(self, chat: int, message_id: int) -> bool:
         """Whether the message is gone."""
-        try:
-            return await self.bot.delete_message(chat, message_id)
-        except BadRequest as error:
-            return "to delete not found" in error.message.lower()
-        except ToldToWait as error:
-            self.pace.wait_for(str(chat), error.seconds)
-            return False
-        except TelegramError as error:
-            log.warning("not deleted", extra={"error": type(error).__name__})
-            return False
+        reason = "told to wait"
+        for again in range(DELETIONS):
+            if (pause := self.pace.told_to_wait(str(chat))) > LONGEST:
+                break
+            await asyncio.sleep(pause or again)
+            try:
+                await self.bot.call("deleteMessage", chat_id=chat, message_id=message_id)
+            except BadRequest as error:
+                # Of an earlier try whose answer was lost, or by the customer's own hand.
+                if "to delete not found" in error.message.lower():
+                    return True
+                reason = "refused"
+                break
+            except ToldToWait as error:
+                self.pace.wait_for(str(chat), error.seconds)
+            except NetworkError as error:
+                reason = type(error).__name__
+            except TelegramError as error:
+                reason = type(error).__name__
+                break
+            else:
+                return True
+        log.warning("not deleted", extra={"error": reason})
+        return False
 
     async def leave(self, chat: int, text: str) -> None:
         """Say why, and leave a group."""
+        if self.pace.told_to_wait(str(chat)):
+            return
         await self._quietly(
             chat, self.bot.call("sendMessage", chat_id=chat, text=text, link_preview_options=NO_PREVIEW)
         )

@@ -31,6 +31,8 @@ QUIET: Final = 86_400.0
 """Seconds after which ids may begin anew (Telegram: after a week without any): then it is asked for all there is."""
 GIVEN_UP: Final = 8
 """Times an update is taken in vain before it is let go, so that it cannot hold up all others for ever."""
+HIGHEST_ID: Final = 2**31 - 1
+"""Telegram's ids have 32 bits; to confirm a higher one would confirm all that are still to come."""
 
 PASSING: Final = (BankUnavailable, DatabaseError, TooBusy)
 """What may go well the next time, and is tried as long as it takes."""
@@ -48,6 +50,8 @@ class Polling:
         self._under_way: dict[int, asyncio.Task[None]] = {}
         self._open: set[int] = set()
         """Received and not committed."""
+        self._closed: set[int] = set()
+        """Committed, but not yet confirmed, as an earlier one is open."""
         self._failed: dict[int, int] = {}
         self._highest = self._offset = 0
         self._last_came = time.monotonic()
@@ -79,8 +83,10 @@ class Polling:
                 if self._trouble:
                     log.info("telegram answers again")
                 pause, self._trouble = 0.0, ""
-                self._begin(updates)
-                await self._settle()
+                news = self._begin(updates)
+                await self._settle(full=not news and len(updates) == MOST)
+                if updates and not news and not self._open:
+                    pause = PATIENCE  # what cannot be confirmed comes again at once
             if pause:
                 await asyncio.sleep(pause)
 
@@ -96,30 +102,43 @@ class Polling:
     async def _ask(self) -> list[Mapping[str, Any]]:
         if time.monotonic() - self._last_came > QUIET:
             self._offset = self._highest = 0
+            self._closed.clear()
         return await self.bot.raw_updates(self._offset, MOST, 0 if self._open else LONG)
 
-    def _begin(self, updates: list[Mapping[str, Any]]) -> None:
+    def _begin(self, updates: list[Mapping[str, Any]]) -> bool:
+        """Start the turns of those that are not under way. Whether one was seen for the first time."""
+        news = False
         for update in updates:
             number = update.get("update_id")
-            if not isinstance(number, int) or isinstance(number, bool):
-                log.warning("an update without an id")
+            if not isinstance(number, int) or isinstance(number, bool) or number > HIGHEST_ID:
+                log.warning("an update without an id of Telegram's")
                 continue
             self._last_came = time.monotonic()
-            if number < self._offset:
-                continue  # a server that does not know what it was told
+            if number < self._offset or number in self._closed:
+                continue  # a server that does not know what it was told; or an earlier one is open
+            news = news or number not in self._open
             self._highest = number if self._offset == 0 and not self._open else max(self._highest, number)
             self._open.add(number)
             if number not in self._under_way:
                 self._under_way[number] = asyncio.create_task(self._one(number, update))
+        return news
 
-    async def _settle(self) -> None:
-        """Wait a moment for what is under way; then all before the first unfinished one may be forgotten there."""
+    async def _settle(self, *, full: bool) -> None:
+        """Wait a moment for what is under way; then all before the first unfinished one may be forgotten there.
+
+        `full`: as many as one answer holds are waiting behind it.
+        """
         while self._under_way:
             done, _ = await asyncio.wait(self._under_way.values(), timeout=PATIENCE)
             if not done or len(self._under_way) < MOST_UNDER_WAY:
                 break
+        if full:  # nobody else would be heard: what failed once is not waited for
+            for number in self._failed.keys() & self._open:
+                log.error("an update that fails is let go, as a hundred wait behind it")
+                self._over(number)
         if self._highest:
             self._offset = min(self._open, default=self._highest + 1)
+            self._closed = {number for number in self._closed if number >= self._offset}
 
     async def _one(self, number: int, update: Mapping[str, Any]) -> None:
         try:
@@ -141,6 +160,7 @@ class Polling:
 
     def _over(self, number: int) -> None:
         self._open.discard(number)
+        self._closed.add(number)
         self._failed.pop(number, None)
 
     def _say(self, message: str, **more: object) -> None:

@@ -91,6 +91,8 @@ class Receiver:
             await self._too_much(heard, customer)
             return
         match heard.kind:
+            case "edit":
+                await self._edited(heard, customer)
             case "contact":
                 await self._tell(heard, customer, "telegram.contact.own" if heard.own else "telegram.contact.other")
             case "other":
@@ -121,16 +123,34 @@ class Receiver:
                 self.courtesy.spent(heard.chat, tap.message_id)
             else:
                 self.courtesy.chosen(heard.chat, tap.message_id, tap.message_text, heard.text)
+        if gone is None and answered.said == masking.SECRET and heard.message_id is not None:
+            gone = self._delete_soon(heard)  # a crash came between the turn and its deletion
         if gone is not None:
             if not await gone:
                 await self._tell(heard, customer, "telegram.typed.kept")
-        elif heard.choice is None and heard.message_id is not None and masking.gives_away(heard.text):
-            await self._delete(heard, customer, "secret")
+        else:
+            await self._look_for_secrets(heard, customer)
+
+    async def _look_for_secrets(self, heard: Heard, customer: CustomerId) -> bool:
+        """Whether there was one in a message that asked for nothing; then it is deleted, and that is told."""
+        if heard.choice is not None or heard.message_id is None or not masking.gives_away(heard.text):
+            return False
+        await self._delete(heard, customer, "secret")
+        return True
+
+    async def _edited(self, heard: Heard, customer: CustomerId) -> None:
+        """An edit changes nothing that was said; but no secret stays in the chat by it."""
+        if await self._is_secret(heard, customer):
+            await self._delete(heard, customer, "unread")
+        else:
+            await self._look_for_secrets(heard, customer)
 
     async def _is_secret(self, heard: Heard, customer: CustomerId) -> bool:
         """Whether the open step takes a secret: known before the turn, which may take seconds."""
         conversation = self.service.conversation
-        if CHANNEL not in conversation.reception.in_chat or heard.choice is not None or heard.message_id is None:
+        if CHANNEL not in conversation.reception.in_chat or heard.choice is not None or not heard.text:
+            return False
+        if heard.message_id is None:
             return False
         flow, step = await conversation.where(customer)
         known = conversation.reception.flows.get(flow or "")
@@ -200,6 +220,8 @@ class Receiver:
         """More than a person writes: told once a minute, and left out."""
         if heard.tap is not None:
             self.courtesy.answer(heard.chat, heard.tap.callback_id, self._texts(heard)("common.too_busy"))
+        if await self._is_secret(heard, customer) or masking.gives_away(heard.text):
+            await self.courtesy.delete(heard.chat, heard.message_id or 0)
         minute = int(self.service.clock().timestamp()) // 60
         await self._tell(heard, customer, "common.too_busy", once=f"busy:{minute}")
 
@@ -214,6 +236,11 @@ class Receiver:
         assert file is not None
         if files.is_private(file.name):
             await self._delete(heard, customer, "key_file")
+            return
+        if await self._is_secret(heard, customer):
+            await self._delete(heard, customer, "unread")
+            return
+        if await self._look_for_secrets(heard, customer):
             return
         if not files.is_public(file.name, file.size):
             await self._tell(heard, customer, "telegram.file.other")

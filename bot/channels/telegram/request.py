@@ -19,6 +19,7 @@ from yarl import URL
 READ: Final = 20.0
 CONNECT: Final = 10.0
 LONGEST_WAIT: Final = 3600.0
+SHORTEST_WAIT: Final = 1.0
 UNTOLD: Final = 3.0
 """Seconds; the last one where a 429 names none."""
 _FORM: Final = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -126,7 +127,7 @@ def _quoted(value: str) -> str:
 
 def _retry_after(answer: bytes) -> float:
     try:
-        return max(0.0, min(float(json.loads(answer)["parameters"]["retry_after"]), LONGEST_WAIT))
+        return max(SHORTEST_WAIT, min(float(json.loads(answer)["parameters"]["retry_after"]), LONGEST_WAIT))
     except (ValueError, TypeError, LookupError):
         return UNTOLD
 
