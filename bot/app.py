@@ -31,7 +31,7 @@ from bot.learning.keeping import OperatorsModel
 from bot.registry import Registry
 from bot.sealing import KeyFileRefused, Sealer, load_or_make_key
 from bot.settings import Problem, Settings, SettingsError
-from bot.storage.audit import AuditTrail
+from bot.storage.audit import AuditTrail, newest
 from bot.storage.certificates import Certificates
 from bot.storage.conversations import Addresses, Conversations
 from bot.storage.database import Database, Tx, open_database
@@ -224,7 +224,7 @@ async def _build(
     sealer = Sealer(load_or_make_key(key_file))
     recorded = Recorded()
     audit = AuditTrail(sealer.mac("audit", "key"), recorded)
-    if last := await database.read(audit.last):
+    if last := await database.read(newest):
         recorded.note(last)
     vault = Vault(settings, may_make=not used, ask=ask, recorded=recorded, plan_key=sealer.mac("plan", "key"))
     authority = await vault.open(clock()) if keys else vault.look()

@@ -10,7 +10,7 @@ from typing import Any
 
 from bot.jobs.anchoring import ANCHORS, add_anchor, read_anchors
 from bot.settings import Settings
-from bot.storage.audit import Head
+from bot.storage.audit import Head, newest
 from handlers.texts import load_texts
 
 Add = Callable[..., argparse.ArgumentParser]
@@ -21,6 +21,8 @@ def add_verbs(verbs: Any, add: Add) -> None:
     verify = add("verify", _verify, "check the chain from its first record to its last", within)
     verify.add_argument("--anchors", type=Path, help=f"anchors kept elsewhere (else DATA/{ANCHORS})")
     add("export", _export, "every record, one JSON object a line", within)
+    clock = add("clock", _clock, "say that the clock is right, where records of a wrong one stop everything", within)
+    clock.add_argument("--yes", action="store_true", help="really say so; written to the trail")
     add("anchor", _anchor, "print where the chain ends now, to be kept elsewhere", within)
 
 
@@ -58,4 +60,23 @@ async def _anchor(_: argparse.Namespace, settings: Settings) -> int:
         anchor = await service.database.read(service.audit.anchor, service.clock())
     add_anchor(settings.data / ANCHORS, anchor)
     print(json.dumps(asdict(anchor)))
+    return 0
+
+
+async def _clock(arguments: argparse.Namespace, settings: Settings) -> int:
+    from bot.app import running
+
+    texts = load_texts()[settings.default_locale]
+    async with running(settings, jobs=False, keys=False) as service:
+        now, last = service.clock(), await service.database.read(newest)
+        shown, recorded = (f"{at:%Y-%m-%d %H:%M:%S} UTC" if at else "-" for at in (now, last))
+        if last is None or last <= now:
+            print(texts("cli.clock_ok", now=shown, last=recorded))
+            return 0
+        print(texts("cli.clock_behind", now=shown, last=recorded))
+        if not arguments.yes:
+            print(texts("cli.say_yes", what=texts("cli.clock_what")), file=sys.stderr)
+            return 2
+        await service.database.run(service.audit.set_clock, now, "operator")
+    print(texts("cli.clock_set"))
     return 0

@@ -7,7 +7,7 @@ import argparse
 import asyncio
 import getpass
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -178,9 +178,21 @@ async def show(arguments: argparse.Namespace, settings: Settings) -> int:
             current=name == files.issuing()[-1],
         )  # fmt: skip
     desk.say("root_crl", until=files.root_crl().next_update_utc)
+    for listed in await _published(settings):
+        desk.say("crl", name=listed.name, number=listed.number, made=listed.this_update, until=listed.next_update)
     for condition in conditions(desk.vault, desk.now):
         print(desk.texts(f"operator.doctor.authority.{condition.word}", **condition.params))
     return 0
+
+
+async def _published(settings: Settings) -> Sequence[Any]:
+    """The lists that the service has in force; none before its first start."""
+    from bot.app import is_used, running
+
+    if not await is_used(settings):
+        return ()
+    async with running(settings, jobs=False, keys=False) as service:
+        return await service.listing.shelf.heads()
 
 
 async def rotate_part(arguments: argparse.Namespace, settings: Settings) -> int:

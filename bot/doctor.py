@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 
 from bot.sealing import SealingError
 from bot.settings import ENV_FILE, Settings, is_loopback, unknown_settings
+from bot.storage.audit import newest
 from bot.storage.database import DatabaseError, SchemaTooNew, Tx, open_database
-from bot.storage.instants import instant
 from bot.storage.upgrade import schema_version, shipped_upgrades
 from bot.vault import Vault, VaultRefused
 from bot.vault.condition import conditions
@@ -204,8 +204,7 @@ def _last_record(tx: Tx) -> datetime | None:
     reached, known = schema_version(tx), len(shipped_upgrades())
     if reached > known:
         raise SchemaTooNew(f"schema {reached}, this program knows {known}")
-    row = tx.one("SELECT at FROM audit ORDER BY seq DESC LIMIT 1") if reached else None
-    return instant(row["at"]) if row else None
+    return newest(tx) if reached else None
 
 
 def _clock(now: datetime, last: datetime | None) -> Finding:

@@ -14,6 +14,7 @@ from typing import Final, Protocol
 from bot.storage.lists import Kept
 from ca.partition import Partition, partitions
 from ca.ports import Serial
+from ca.recorded import SLACK
 from ca.registration import RegistrationAuthority
 
 LIFETIME: Final = timedelta(hours=24)
@@ -85,9 +86,11 @@ class Listing:
         return names
 
     async def _publish(self, name: str, issuer: str, partition: Partition | None, in_force: Kept | None) -> None:
-        now = self.clock().replace(microsecond=0)
+        # The time that will stand in the list, which never goes back behind what was recorded.
+        now = self.registration.authority.recorded.after(self.clock()).replace(microsecond=0)
         version = await self.shelf.version(issuer)
-        if in_force and in_force.version == version and now - in_force.this_update < FRESH:
+        # One of the future was made under a clock that was wrong: nobody takes it before its time.
+        if in_force and in_force.version == version and -SLACK <= now - in_force.this_update < FRESH:
             return
         first, behind = (partition.first, partition.behind) if partition else (None, None)
         entries = await self.shelf.entries(issuer, now, first, behind)

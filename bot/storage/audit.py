@@ -18,6 +18,7 @@ from bot.storage.instants import instant, text_of
 from ca.recorded import Recorded
 
 PAGE: Final = 2000
+CLOCK_SET: Final = "clock_set"
 _DETAIL: Final = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
@@ -95,10 +96,9 @@ class AuditTrail:
             self._recorded.note(at)
         return int(row["seq"])
 
-    def last(self, tx: Tx) -> datetime | None:
-        """When the newest row was written."""
-        row = tx.one("SELECT at FROM audit ORDER BY seq DESC LIMIT 1")
-        return instant(row["at"]) if row else None
+    def set_clock(self, tx: Tx, at: datetime, actor: str) -> int:
+        """The clock is right now; rows before this one may be dated in a future that a wrong clock showed."""
+        return self.append(tx, at, actor, CLOCK_SET, "clock", {"newest": text_of(newest(tx) or at)})
 
     def head(self, tx: Tx) -> Head:
         row = tx.one("SELECT seq, hash FROM audit_head WHERE id = 1")
@@ -217,6 +217,16 @@ class AuditTrail:
 
     def _hmac(self, purpose: str, text: str) -> str:
         return hmac.digest(self._key, f"certtalk audit {purpose}\n{text}".encode(), "sha256").hex()
+
+
+def newest(tx: Tx) -> datetime | None:
+    """The latest time that any row bears, of those since an operator last said that the clock is right."""
+    row = tx.one(
+        "SELECT max(at) AS at FROM audit WHERE seq >="
+        " (SELECT coalesce(max(seq), 0) FROM audit WHERE subject = 'clock' AND act = :act)",
+        act=CLOCK_SET,
+    )
+    return instant(row["at"]) if row and row["at"] else None
 
 
 def _page(tx: Tx, after: int, last: int) -> list[Row]:

@@ -156,11 +156,13 @@ def test_a_database_of_a_newer_program(data: Path) -> None:
 
 
 def test_a_clock_behind_the_last_record(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    upgrade = Upgrade(1, "0001.sql", "CREATE TABLE audit (seq BIGINT PRIMARY KEY, at TEXT NOT NULL);")
+    upgrade = Upgrade(
+        1, "0001.sql", "CREATE TABLE audit (seq BIGINT PRIMARY KEY, at TEXT NOT NULL, act TEXT, subject TEXT);"
+    )
     monkeypatch.setattr("bot.storage.upgrade.shipped_upgrades", lambda: [upgrade])
     monkeypatch.setattr(doctor, "shipped_upgrades", lambda: [upgrade])
     settings = settings_for(data)
-    make_database(settings, "INSERT INTO audit VALUES (1, '2026-11-22T10:00:00.000000Z')")
+    make_database(settings, "INSERT INTO audit VALUES (1, '2026-11-22T10:00:00.000000Z', 'issued', 'x')")
     assert found(settings, now=NOW - timedelta(minutes=5))["clock"].state == "ok"
     assert found(settings, now=NOW - timedelta(minutes=6))["clock"].word == "backwards"
 

@@ -1,16 +1,18 @@
 """The CA's folder: made whole or not at all, opened with its passphrase only, its OCSP signer never too old."""
 
 import asyncio
+import contextlib
 import os
 import shutil
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from bot.settings import load_settings
-from bot.vault import Vault
+from bot.vault import Vault, folder
 from ca import ceremony
 from ca.errors import KeyFileError
 from tests.outside import NOW
@@ -71,6 +73,56 @@ async def test_another_passphrase_opens_nothing(vault: Vault, tmp_path: Path, co
     other = Vault(vault.settings.model_copy(update={"ca_passphrase_file": file}))
     with pytest.raises(KeyFileError, match=words):
         await other.open(NOW)
+
+
+class Death(BaseException):
+    """The process ends here."""
+
+
+@pytest.mark.parametrize("part", ["issuing", "ocsp", "root-crl"])
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+async def test_a_rotation_that_dies_at_any_file_leaves_a_whole_authority(
+    vault: Vault, monkeypatch: pytest.MonkeyPatch, part: str, after: bool
+) -> None:
+    monkeypatch.setattr("ca.keys._SCRYPT_N", 1 << 10)
+    root = vault.open_root(vault.root_key_file(), vault.passphrase())
+
+    def rotate() -> None:
+        if part == "issuing":
+            vault.rotate_issuing(root, "p-256", 10, NOW)
+        elif part == "ocsp":
+            vault.rotate_ocsp(NOW)
+        else:
+            vault.renew_root_crl(root, NOW)
+
+    whole, fatal = folder.keep, 0
+    while True:
+        fatal, left = fatal + 1, [fatal + 1]
+
+        def mortal(path: Path, content: bytes, left: list[int] = left) -> None:
+            left[0] -= 1
+            if after or left[0]:
+                whole(path, content)
+            if not left[0]:
+                raise Death
+
+        number = crl_number(vault)
+        with monkeypatch.context() as patch:
+            patch.setattr("bot.vault.folder.keep", mortal)
+            patch.setattr("bot.vault.making.keep", mortal)
+            with contextlib.suppress(Death):
+                rotate()
+        again = await Vault(vault.settings).open(NOW)
+        assert list(again.issuers) == vault.files.issuing()
+        assert all(issuer.ocsp for issuer in again.issuers.values())
+        assert number <= crl_number(vault) <= number + 1
+        if left[0] > 0:  # it lived: there are no more files
+            break
+    assert fatal == {"issuing": 6, "ocsp": 3, "root-crl": 2}[part]
+
+
+def crl_number(vault: Vault) -> int:
+    return vault.files.root_crl().extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
 
 
 async def test_without_the_roots_key_everything_goes_on(vault: Vault) -> None:
