@@ -275,12 +275,12 @@ async def _build(
     await own_model.refresh()
     unreachable = not settings.public_url.startswith("https://")
     in_chat = frozenset({"telegram"} if settings.in_chat_secrets and unreachable else ())
+    answering_at_once = frozenset({"kakao"})
     reception = Reception(
         {flow.name: flow for flow in flows}, texts, understanding, Knowledge(load_links()),
-        lambda: secrets.token_urlsafe(9), in_chat,
+        lambda: secrets.token_urlsafe(9), in_chat, answering_at_once,
     )  # fmt: skip
     pushed = frozenset({"telegram"} if settings.telegram_token.get_secret_value() else ())
-    answering_at_once = frozenset({"kakao"})
     conversations = Conversations(database, sealer, EffectWriter(audit, sealer), links.url, pushed, answering_at_once)
     conversation = Conversation(reception, conversations, clock, settings.default_locale)
     announcing = Announcing(database, sealer, certificates, bank, conversation, texts, clock, settings.default_locale)

@@ -47,8 +47,10 @@ class Reception:
         knowledge: Knowledge,
         nonce: Callable[[], str],
         in_chat: frozenset[str] = frozenset(),
+        must_answer: frozenset[str] = frozenset(),
     ) -> None:
-        """`in_chat` are the channels from which no page can be reached."""
+        """From the channels of `in_chat` no page can be reached; those of `must_answer` cannot stay silent."""
+        self.must_answer = must_answer
         self.in_chat = in_chat
         self.flows, self.texts, self.understanding, self.knowledge = flows, texts, understanding, knowledge
         self.journeys = Journeys(flows, nonce)
@@ -69,6 +71,8 @@ class Reception:
         if choice is not None:
             draft.history = self._label(draft, choice) or masking.text(text)
         if draft.talk.clerk and not await self._is_for_us(draft, text, choice):
+            if not draft.replies and said.channel in self.must_answer:
+                draft.say("person.noted")
             return
         if await self.journeys.outdated(draft):
             return

@@ -74,6 +74,7 @@ class Reminders(Flow):
 
     async def take_what(self, turn: Turn, answer: str) -> Taken:
         wishes = await self._wishes(turn)
+        turn.data.pop("open", None)
         match answer:
             case "done":
                 return None
@@ -87,7 +88,7 @@ class Reminders(Flow):
             case _:
                 return Again("not_offered")
         turn.data["open"] = answer
-        return Goto(answer)
+        return None
 
     async def ask_days(self, turn: Turn) -> Ask:
         return Ask(("all", "few", "last"))

@@ -150,3 +150,12 @@ async def test_a_clerk_in_another_process(house: House) -> None:
         await other.counter.give_back(reference, "park")
     await talk.hears("person.taken", "person.said", "person.closed")
     await talk.says("고마워요", "common.thanks")
+
+
+async def test_a_channel_that_must_answer_says_that_it_was_heard(house: House) -> None:
+    """KakaoTalk wants an answer to every message."""
+    talk = house.talk("kim", "kakao")
+    reference = await wanted(talk)
+    await talk.service.counter.take_over(reference, "park")
+    await talk.hears("person.taken")
+    await talk.says("카드가 없어요", "person.noted")
