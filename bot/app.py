@@ -14,8 +14,10 @@ from bot.bench import KeyBench
 from bot.desk import EmbeddedCounter
 from bot.gateways.adapters import connect
 from bot.gateways.bank_demo import DemoBank
+from bot.gateways.fetching import Fetcher
 from bot.gateways.notices import BySms, NoticeGateway
 from bot.gateways.patience import PatientBank
+from bot.gateways.relying import RelyingParty, load_trust
 from bot.gateways.sms import SmsGateway
 from bot.gateways.sms_demo import DemoSms
 from bot.jobs.anchoring import ANCHORS, Anchoring
@@ -37,6 +39,7 @@ from bot.storage.conversations import Addresses, Conversations
 from bot.storage.database import Database, Tx, open_database
 from bot.storage.demo import DemoLedger, DemoPhones
 from bot.storage.effects import EffectWriter
+from bot.storage.elsewhere import Shelf
 from bot.storage.handovers import HandoverQueue
 from bot.storage.identity import IdentityRecords
 from bot.storage.lists import Lists
@@ -60,6 +63,8 @@ from handlers.message import CustomerId
 from handlers.person import Person
 from handlers.proving import Rules
 from handlers.reception import Reception
+from handlers.register import Register
+from handlers.registered import RegisteredOnes
 from handlers.reminders import Reminders
 from handlers.texts import Texts, load_texts
 from handlers.understanding import Understanding
@@ -260,6 +265,9 @@ async def _build(
     gateways: dict[str, NoticeGateway] = {"sms": BySms(sms)}
     ways = tuple(way for way in settings.notice_order.split(",") if way == CHAT or way in gateways)
     bench = KeyBench(documents, settings.ca_name, clock)
+    fetcher = Fetcher(frozenset(filter(None, settings.relying_hosts.split(","))))
+    relying = RelyingParty(load_trust(settings), fetcher, certificates)
+    shelf = Shelf(database, sealer)
     flows = (
         Enroll(bank, identity, texts, rules, registry, links, settings.ca_name, bench),
         Reminders(Book(database), ways, texts),
@@ -269,6 +277,8 @@ async def _build(
             _hours(settings),
             HandoverQueue(database),
         ),
+        Register(texts, links, rules.link_life, new_id, relying, shelf),
+        RegisteredOnes(texts, relying, shelf),
     )
     understanding = Understanding()
     own_model = OperatorsModel(settings.data, understanding)

@@ -84,6 +84,11 @@ class Settings(BaseSettings):
     bank_ou: PlainName = "DEMO"
     """The bank's organisational unit in the certificates it hands out."""
 
+    trust: Path | None = None
+    """A folder of certificates (.pem, .crt, .cer, .der): whom to trust with certificates from elsewhere."""
+    relying_hosts: str = ""
+    """Servers that may be asked about certificates from elsewhere: `NAME` or `NAME:PORT`, with commas."""
+
     code_seconds: int = Field(180, ge=60, le=600)  # SP 800-63B-4 §3.1.3.2: ten minutes at most
     """How long a code sent to the phone is good for."""
     link_minutes: int = Field(10, ge=1, le=60)
@@ -230,6 +235,24 @@ class Settings(BaseSettings):
         ):
             raise PydanticCustomError("webhook_https", "Telegram calls https only")
         return secret
+
+    @field_validator("trust")
+    @classmethod
+    def _a_folder(cls, folder: Path | None) -> Path | None:
+        if folder is None:
+            return None
+        folder = folder.expanduser()
+        if not folder.is_dir():
+            raise PydanticCustomError("no_such_folder", "no such folder")
+        return folder
+
+    @field_validator("relying_hosts")
+    @classmethod
+    def _hosts_with_ports(cls, told: str) -> str:
+        hosts = [one.strip().lower() for one in told.split(",") if one.strip()]
+        if not all(re.fullmatch(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?(:[0-9]{1,5})?", one) for one in hosts):
+            raise PydanticCustomError("host_ports", "not names of hosts")
+        return ",".join(hosts)
 
     @field_validator("kakao_secret")
     @classmethod

@@ -83,6 +83,12 @@ def check(
     return Checked(findings, _holder(parsed), parsed.not_valid_after_utc)
 
 
+def proves(certificate: bytes, signature: bytes, message: bytes) -> bool:
+    """Whether `signature` over `message` was made with the key of a DER certificate, whoever issued it."""
+    parsed = _parse(certificate)
+    return parsed is not None and _signed(parsed, signature, message).ok is True
+
+
 def _parse(certificate: bytes) -> x509.Certificate | None:
     if len(certificate) > MAX_OCTETS:
         return None

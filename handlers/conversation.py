@@ -14,7 +14,7 @@ from weakref import WeakValueDictionary
 from handlers.bank import BankUnavailable, CustomerGone
 from handlers.draft import Draft
 from handlers.effects import Effect
-from handlers.flow import Accepted, PageDone, PageForm, Refused, Turn
+from handlers.flow import Accepted, PageDone, PageForm, Refused, SentFile, Turn
 from handlers.message import Answered, CustomerId, Incoming, Reply
 from handlers.reception import Reception
 from handlers.talk import ConversationStore, Opened, Talk, TurnRecord
@@ -53,6 +53,14 @@ class Conversation:
         return await self._turn(
             Incoming(channel, address, customer, "greeting", locale=locale), "greeting", self.reception.greet
         )
+
+    async def take_file(self, said: Incoming, file: SentFile) -> Answered:
+        """A file a customer sent into the chat, under the message's own id."""
+
+        async def decide(draft: Draft) -> None:
+            await self.reception.file_sent(draft, file)
+
+        return await self._turn(said, said.message_id, decide)
 
     async def resume(self, channel: str, address: str, customer: CustomerId, done: PageDone) -> Answered:
         """The page the customer was sent to has finished. Once per page."""

@@ -127,6 +127,33 @@ class Audit:
     detail: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class RegisterElsewhere:
+    """A certificate of another institution is to be remembered for this conversation, once per fingerprint."""
+
+    id: str
+    fingerprint: str
+    """SHA-256 in hex."""
+    institution: str
+    """A word of `ca.institutions`, or the issuer as the certificate names it."""
+    use: str
+    holder: str
+    """Masked."""
+    not_after: datetime
+    path: str
+    status: str
+    signed: bool
+    """Whether somebody has shown to hold its private key."""
+    der: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetElsewhere:
+    """A registered certificate is taken off the list, with its reminders."""
+
+    id: str
+
+
 Effect = (
     StartChallenge
     | UseChallenge
@@ -140,5 +167,7 @@ Effect = (
     | EndHandover
     | ReminderChoice
     | WishReminders
+    | RegisterElsewhere
+    | ForgetElsewhere
     | Audit
 )

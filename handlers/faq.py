@@ -27,6 +27,7 @@ FLOWS: Final[Mapping[str, str]] = {
     "int_issue": "enroll",
     "int_copy": "copy",
     "int_backup": "backup",
+    "int_register_other": "register",
     "int_change_password": "change_password",
 }
 RELATED_SHOWN: Final = 2

@@ -64,6 +64,14 @@ class PageDone:
 
 
 @dataclass(frozen=True, slots=True)
+class SentFile:
+    """A file a customer sent into the chat. No typed text can be one."""
+
+    name: str = field(repr=False)
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Accepted:
     """The page's submission did its work; `data` goes back to the page."""
 
@@ -92,6 +100,8 @@ class Again:
     params: Params = field(default_factory=dict)
     free: bool = False
     meant: bool = False
+    choices: Sequence[str] = ()
+    """Buttons from above the flows, for what helps beside trying again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from handlers.draft import Draft
-from handlers.flow import Again, Ask, Done, Flow, FlowState, OpenPage, Question, Stop, Turn
+from handlers.flow import Again, Ask, Done, Flow, FlowState, OpenPage, Question, SentFile, Stop, Turn
 from handlers.message import Link
 from handlers.walking import Outcome, Walker
 from handlers.wording import MENU, flow_key, question, said_on_the_way, say
 
 AWAY = timedelta(minutes=30)
+FILES = ("register", "file")
+"""The step that takes files sent into the chat."""
 STUCK_AFTER = 3
 
 
@@ -39,6 +41,32 @@ class Journeys:
         talk.flow = state
         walker = self.walker(draft, state)
         await self.settle(draft, walker, await walker.start())
+
+    async def take_file(self, draft: Draft, file: SentFile) -> None:
+        """A file was sent into the chat: the journey for files takes it, and another one waits until that is done."""
+        talk = draft.talk
+        asked = talk.flow is not None and (talk.flow.flow, talk.flow.step) == FILES
+        if not asked:
+            if talk.flow is not None and talk.flow.flow != FILES[0]:
+                if talk.paused is not None:
+                    draft.say("common.file_later")
+                    await self.ask_again(draft)
+                    return
+                talk.paused = talk.flow
+            flow = self.flows[FILES[0]]
+            talk.flow = FlowState(flow.name, flow.version, flow.steps[0], {"sent": True})
+        assert talk.flow is not None
+        walker = self.walker(draft, talk.flow)
+        outcome = None if asked else await walker.start()
+        if not isinstance(outcome, Stop | Done):
+            outcome = await walker.hear(file)
+        if isinstance(outcome, Again) and not asked:
+            # Nobody had asked for it: what is wrong with it is said, and no more.
+            draft.effects.extend(walker.turn.effects)
+            draft.say(flow_key(draft.texts, FILES[0], f"{FILES[1]}.error.{outcome.error}"), *outcome.choices)
+            await self.leave(draft)
+            return
+        await self.settle(draft, walker, outcome)
 
     async def go_back(self, draft: Draft, state: FlowState) -> None:
         """One question back."""
@@ -108,10 +136,10 @@ class Journeys:
                 key = flow_key(draft.texts, state.flow, f"{state.step}.error.{outcome.error}")
                 if state.tries >= STUCK_AFTER:
                     state.tries = 0
-                    draft.say(key, **dict(outcome.params))
+                    draft.say(key, *outcome.choices, **dict(outcome.params))
                     draft.say("common.stuck", "cmd:retry", "cmd:back", "cmd:person", "cmd:cancel")
                     return
-                draft.say(key, **dict(outcome.params))
+                draft.say(key, *outcome.choices, **dict(outcome.params))
                 hint = flow_key(draft.texts, state.flow, f"{state.step}.hint")
                 if state.tries > 1 and hint in draft.texts:
                     draft.say(hint)

@@ -15,7 +15,7 @@ from handlers.counter import URGENT, URGENT_FLOWS
 from handlers.draft import Draft
 from handlers.effects import EndHandover, Feedback, ReminderChoice, Unanswered
 from handlers.faq import Knowledge
-from handlers.flow import Again, Flow, FlowState, PageDone
+from handlers.flow import Again, Flow, FlowState, PageDone, SentFile
 from handlers.interruptions import Interruptions
 from handlers.journeys import Journeys
 from handlers.message import CustomerId, Incoming
@@ -129,6 +129,14 @@ class Reception:
         state.step = state.data["link_step"]
         walker = self.journeys.walker(draft, state)
         await self.journeys.settle(draft, walker, await walker.hear(done))
+
+    async def file_sent(self, draft: Draft, file: SentFile) -> None:
+        """Its name may be a person's: the history only says that there was one."""
+        draft.history = draft.texts("common.file_sent")
+        if draft.talk.clerk:
+            draft.say("common.file_later")
+        elif not await self.journeys.outdated(draft):
+            await self.journeys.take_file(draft, file)
 
     async def greet(self, draft: Draft) -> None:
         draft.say("common.greeting", *MENU)

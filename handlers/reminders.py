@@ -26,9 +26,10 @@ def word(t: Texts, kind: str, serial: str, until: datetime, now: datetime, *, ou
     left = days_left(until, now)
     choices = (f"remind:tomorrow:{serial}", f"remind:stop:{serial}")
     if not ours:
+        issuer = t(known) if (known := f"elsewhere.institution.{kind}") in t else kind
         if left < 0:
-            return say(t, "reminder.elsewhere_after", choices[1:], issuer=kind, until=until)
-        return say(t, "reminder.elsewhere", choices, issuer=kind, left=left, until=until)
+            return say(t, "reminder.elsewhere_after", ("start:register",), issuer=issuer, until=until)
+        return say(t, "reminder.elsewhere", (*choices, "start:registered"), issuer=issuer, left=left, until=until)
     kind = t(f"enroll.kind_name.{kind}")
     if left < 0:
         return say(t, "reminder.after", ("start:enroll", "cmd:person"), kind=kind, until=until)

@@ -17,6 +17,7 @@ from handlers.flow import (
     PageForm,
     Question,
     Refused,
+    SentFile,
     Stop,
     Turn,
 )
@@ -40,7 +41,7 @@ class Walker:
         question: Question = await getattr(self.flow, f"ask_{self.state.step}")(self.turn)
         return question
 
-    async def hear(self, answer: str | PageDone) -> Outcome:
+    async def hear(self, answer: str | PageDone | SentFile) -> Outcome:
         """Give `answer` to the current step and walk to the next question."""
         state, step = self.state, self.state.step
         taken = await getattr(self.flow, f"take_{step}")(self.turn, answer)

@@ -4,7 +4,7 @@ import json
 from typing import assert_never
 
 from bot.sealing import Sealer
-from bot.storage import handovers, outbox, reminders
+from bot.storage import elsewhere, handovers, outbox, reminders
 from bot.storage.audit import AuditTrail
 from bot.storage.database import Tx
 from bot.storage.instants import text_of
@@ -14,10 +14,12 @@ from handlers.effects import (
     Effect,
     EndHandover,
     Feedback,
+    ForgetElsewhere,
     HandedOver,
     Handover,
     KnowAs,
     OpenLink,
+    RegisterElsewhere,
     ReminderChoice,
     StartChallenge,
     Unanswered,
@@ -122,6 +124,10 @@ class EffectWriter:
                 pass
             case WishReminders():
                 reminders.wish(tx, turn.customer, effect.wishes, turn.at)
+            case RegisterElsewhere():
+                elsewhere.register(tx, self.sealer, effect, turn)
+            case ForgetElsewhere():
+                elsewhere.forget(tx, effect.id, turn.customer)
             case Audit():
                 self.audit.append(tx, turn.at, turn.customer, effect.act, effect.subject, effect.detail)
             case _:

@@ -16,6 +16,7 @@ from bot.storage.database import DatabaseUnavailable
 from bot.web.chat import ChatRoom
 from bot.web.desk import DemoDesk
 from bot.web.device import DevicePages
+from bot.web.elsewhere import ElsewherePage
 from bot.web.guard import BodyTooLarge, Guarded, host_of, too_large
 from bot.web.kakao import KakaoRoom
 from bot.web.kakao_files import KakaoFiles
@@ -44,6 +45,7 @@ class Application:
             *self.chat.routes,
             *PolicyPage(room).routes,
             *pages.routes,
+            *ElsewherePage(room).routes,
             *(MiniApp(pages, token).routes if (token := service.settings.telegram_token.get_secret_value()) else []),
             *DevicePages(room).routes,
             *PkiDesk(room).routes,

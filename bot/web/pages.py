@@ -60,6 +60,8 @@ class SecurePages:
         link = await self.service.links.by_token(token)
         if link is not None and link.purpose == "login_check":
             return RedirectResponse(f"/login-check?s={token}", 303)
+        if link is not None and link.purpose == "register":
+            return RedirectResponse(f"/register/{token}", 303)
         shown, locale, state = None, await self.room.locale_of(request), "gone"
         if link is not None:
             shown, locale = await self.service.conversation.show(link.channel, link.customer, link.id)
@@ -89,7 +91,7 @@ class SecurePages:
         if self.room.door.refuses(request, self.room.door.session(request)):
             return None, {}, self.room.refusal(texts, "csrf", 403)
         link = await self.service.links.by_token(request.path_params["token"][:128])
-        if link is None or link.purpose == "login_check":
+        if link is None or link.purpose in {"login_check", "register"}:
             return None, {}, self.room.refusal(texts, "link_gone", 404, final=True)
         if not self.room.door.pace.allows(f"page:{link.id}"):
             return None, {}, self.room.refusal(texts, "busy", 429)

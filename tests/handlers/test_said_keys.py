@@ -20,11 +20,13 @@ from handlers.enroll import Enroll
 from handlers.flow import Flow
 from handlers.person import Person
 from handlers.reception import Reception
+from handlers.register import Register
+from handlers.registered import RegisteredOnes
 from handlers.reminders import Reminders
 from handlers.texts import Texts, load_texts
 from handlers.wording import MENU, flow_key, global_label
 
-FLOWS: tuple[type[Flow], ...] = (Enroll, Person, Reminders)
+FLOWS: tuple[type[Flow], ...] = (Enroll, Person, Reminders, Register, RegisteredOnes)
 TEXTS = load_texts()
 both = pytest.mark.parametrize("texts", TEXTS.values(), ids=TEXTS)
 
@@ -159,7 +161,7 @@ def test_whatever_stands_above_the_flows_is_written(texts: Texts) -> None:
                   *(f"remind:{one}:x" for one in ("tomorrow", "later", "stop")),
                   *(f"lang:{locale}" for locale in TEXTS)):  # fmt: skip
         assert global_label(texts, value)
-    assert {flow.name for flow in FLOWS} == {"enroll", "person", "reminders"}
+    assert {flow.name for flow in FLOWS} == {"enroll", "person", "reminders", "register", "registered"}
     assert Reception
 
 

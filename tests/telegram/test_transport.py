@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from cryptography.hazmat.primitives.serialization import Encoding
 
 from bot.channels.telegram.transport import Telegram
+from tests.elsewhere import Institution, der
 from tests.talking import House, house  # noqa: F401
 from tests.telegram.channel import PATIENCE, api, running, settings, telegram, until  # noqa: F401
 from tests.telegram.person import Person
@@ -79,13 +79,24 @@ async def test_a_key_is_deleted_unread_and_a_password_too(person: Person, api: B
     assert api.called("getFile") == []
 
 
-async def test_a_certificate_is_read_and_its_holder_masked(person: Person, house: House) -> None:  # noqa: F811
-    der = house.service.registration.authority.current.certificate.public_bytes(Encoding.DER)
-    person.sends_document("signCert.der", der)
-    shown = await last(person, "발급기관은")
-    assert "CertTalk" in shown
+async def test_a_certificate_is_read_registered_and_its_holder_masked(person: Person, house: House) -> None:  # noqa: F811
     person.sends_document("signCert.der", b"not one")
     await last(person, "찾지 못했어요")
+    person.sends_document("signCert.cer", der(Institution().subscriber()))
+    shown = await last(person, "금융결제원(yessign)")
+    assert "홍*동 님의 인증서" in shown
+    person.taps("등록하기")
+    await last(person, "등록했어요")
+    [kept] = await house.rows("SELECT e.holder, a.channel FROM elsewhere e JOIN addresses a ON a.customer = e.customer")
+    assert kept == {"holder": "홍*동", "channel": "telegram"}
+
+
+async def test_a_key_under_a_public_name_is_deleted_and_a_reissue_offered(person: Person, house: House) -> None:  # noqa: F811
+    sent = person.sends_document("signCert.der", b"\x30\x82\x01\x00\x02\x01\x00" + bytes(100))
+    await last(person, "개인키가 든 파일")
+    assert sent["message_id"] not in person.chat.messages
+    person.taps("재발급")
+    assert await house.rows("SELECT id FROM elsewhere") == []
 
 
 async def test_whoever_blocked_us_is_out_of_reach_until_they_write(

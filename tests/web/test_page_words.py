@@ -7,10 +7,10 @@ from handlers.texts import load_texts
 from tests.web.keys_stub import WEB
 
 KO = page_texts(load_texts()["ko"])
-SCRIPTS = ("page", "choosing", "findings", "secure", "login_check", "mini_app", "device", "device_receive")
+SCRIPTS = ("page", "choosing", "findings", "secure", "login_check", "register", "mini_app", "device", "device_receive")
 TEMPLATES = (
-    "secure", "login_check", "mini_app", "choosing", "findings", "new_password", "device", "device_head", "device_tool",
-    "device_receive",
+    "secure", "login_check", "register", "mini_app", "choosing", "findings", "new_password", "device", "device_head",
+    "device_tool", "device_receive",
 )  # fmt: skip
 
 
@@ -26,5 +26,5 @@ def test_every_sentence_of_the_pages_is_used_and_every_used_one_exists() -> None
     unused = {key for key in KO if key not in whole and not key.startswith(tuple(starts))} - by_server
     assert unused == set()
     ours = tuple({key.split(".")[0] + "." for key in KO if "." in key})
-    files = ("secure.mjs", "login_check.mjs", "page.mjs", "signs.svg")
+    files = ("secure.mjs", "login_check.mjs", "register.mjs", "page.mjs", "signs.svg")
     assert {key for key in whole if key.startswith(ours) and key not in KO and key not in files} == set()

@@ -16,7 +16,6 @@ from telegram import Bot
 from telegram.error import TelegramError
 
 from bot.app import Service
-from bot.channels.telegram import files
 from bot.channels.telegram.courtesy import Courtesy
 from bot.channels.telegram.ordering import PerChat
 from bot.channels.telegram.reading import Heard, Unreadable, read
@@ -24,8 +23,10 @@ from bot.channels.telegram.sending import AGAIN, CHANNEL, Sender
 from bot.channels.telegram.writing import resolve
 from bot.storage.bubbles import unreachable
 from bot.web.guard import Pace
+from ca import elsewhere
 from handlers import masking
 from handlers.draft import Draft
+from handlers.flow import SentFile
 from handlers.message import CustomerId, Incoming
 from handlers.texts import Texts
 from handlers.wording import say
@@ -225,24 +226,24 @@ class Receiver:
         minute = int(self.service.clock().timestamp()) // 60
         await self._tell(heard, customer, "common.too_busy", once=f"busy:{minute}")
 
-    async def _delete(self, heard: Heard, customer: CustomerId, what: str) -> None:
-        """Take a secret out of the chat, and say so; or say that it could not be done."""
+    async def _delete(self, heard: Heard, customer: CustomerId, what: str, *values: str) -> None:
+        """Take a secret out of the chat, and say so; or say that it could not be done. `values` are buttons."""
         assert heard.message_id is not None
         deleted = await self.courtesy.delete(heard.chat, heard.message_id)
-        await self._tell(heard, customer, f"telegram.{what}.{'deleted' if deleted else 'kept'}")
+        await self._tell(heard, customer, f"telegram.{what}.{'deleted' if deleted else 'kept'}", *values)
 
     async def _look_at_file(self, heard: Heard, customer: CustomerId) -> None:
         file = heard.file
         assert file is not None
-        if files.is_private(file.name):
-            await self._delete(heard, customer, "key_file")
+        if elsewhere.is_private(file.name):
+            await self._delete(heard, customer, "key_file", "means:int_reissue")
             return
         if await self._is_secret(heard, customer):
             await self._delete(heard, customer, "unread")
             return
         if await self._look_for_secrets(heard, customer):
             return
-        if not files.is_public(file.name, file.size):
+        if not elsewhere.is_public(file.name, file.size):
             await self._tell(heard, customer, "telegram.file.other")
             return
         try:
@@ -252,15 +253,14 @@ class Receiver:
             log.warning("file not fetched", extra={"error": type(error).__name__})
             await self._tell(heard, customer, "telegram.file.unreachable")
             return
-        if files.is_private(file.name, content):
-            await self._delete(heard, customer, "key_file")
-        elif (found := files.look(content)) is None:
-            await self._tell(heard, customer, "telegram.file.unreadable")
-        else:
-            await self._tell(
-                heard, customer, "telegram.file.certificate",
-                holder=found.holder, issuer=found.issuer, until=found.not_after,
-            )  # fmt: skip
+        if elsewhere.is_private(file.name, content):
+            await self._delete(heard, customer, "key_file", "means:int_reissue")
+            return
+        said = Incoming(
+            CHANNEL, heard.address, customer, _message_id(heard), locale=_known(heard, self.service)
+        )  # fmt: skip
+        async with self._meanwhile(heard):
+            await self.service.conversation.take_file(said, SentFile(file.name, content))
 
     async def _send_again(self, heard: Heard, customer: CustomerId) -> None:
         assert heard.choice is not None
