@@ -2,9 +2,11 @@
 
 import hashlib
 import hmac
+import io
 import os
 import shutil
 import subprocess
+import zipfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -197,6 +199,23 @@ async def test_the_encryption_pair_goes_along(page: Page, tmp_path: Path) -> Non
     assert made["kmCert"] == km["signCert"]
     pair = [{"name": "a", "bytes": made["kmCert"]}, {"name": "b", "bytes": made["kmPri"]}]
     assert (await bench(page, "open", files=pair, password=NEXT))["r"] == km["r"]
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED], ids=["stored", "deflated"])
+async def test_an_archive_is_looked_into(page: Page, foreign: dict[str, bytes], method: int) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", method) as archive:
+        archive.writestr("NPKI/yessign/USER/cn=홍길동()0999,c=kr/signPri.key", foreign["npki.key"])
+        archive.writestr("NPKI/yessign/USER/cn=홍길동()0999,c=kr/signCert.der", foreign["certificate"])
+        archive.writestr("NPKI/yessign/USER/cn=홍길동()0999,c=kr/kmPri.key", b"of another password")
+        archive.writestr("huge.bin", bytes(300_000))
+    given = [{"name": "a.zip", "bytes": packed.getvalue()}]
+    found = await bench(page, "open", files=given, password=PASSWORD)
+    assert found["certificate"] == foreign["certificate"]
+    for cut in (4, 40, 300):
+        broken = [{"name": "a.zip", "bytes": packed.getvalue()[:-cut]}]
+        answer = await call(page, "bench", "run", "open", {"files": broken, "password": PASSWORD})
+        assert answer.get("code") in {"unreadable", "no_key", "no_certificate", None}
 
 
 async def test_damage_is_told_from_a_wrong_password(page: Page, foreign: dict[str, bytes]) -> None:

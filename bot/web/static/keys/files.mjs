@@ -2,7 +2,7 @@
  * A customer's own files, whoever made them: what each is, and the key pair that is in them.
  *
  * Tolerant where programs differ: names mean little, PEM and DER are both taken, octets after a key are left alone,
- * extra certificates become the chain. What fits together is found by trying, not by what a file is called.
+ * extra certificates become the chain, archives are looked into. What fits together is found by trying, not by what a file is called.
  */
 
 import { describe } from "./certificate.mjs";
@@ -12,6 +12,7 @@ import * as mac from "./mac.mjs";
 import * as pkcs12 from "./pkcs12.mjs";
 import * as pkcs8 from "./pkcs8.mjs";
 import { belongs } from "./signing.mjs";
+import { isArchive, unzip } from "./unzip.mjs";
 
 /** @typedef {{name: string, bytes: Uint8Array}} File */
 
@@ -114,7 +115,8 @@ async function encryptionPair(files, password) {
  * @returns {Promise<Pair>}
  * @throws {KeyFileError} unreadable, cut_short, unsupported, wrong_password, no_key, no_certificate, mismatch
  */
-export async function read({ files, password }) {
+export async function read({ files: chosen, password }) {
+  const files = (await Promise.all(chosen.map((file) => (isArchive(file.bytes) ? unzip(file.bytes) : [file])))).flat();
   const isKm = ({ name }) => /^km(cert|pri)\./i.test(name);
   const found = await contents(files.filter((file) => !isKm(file)), password);
   if (!found.infos.length) throw new KeyFileError("no_key");
