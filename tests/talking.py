@@ -33,10 +33,13 @@ from ca.ports import Record, SubscriberId
 from handlers.flow import Accepted, PageForm, Refused
 from handlers.message import Answered, Choice, CustomerId, Incoming, Reply
 from handlers.understanding import Understanding
+from tests.presented import presented
 
 MONDAY = datetime(2026, 11, 23, 1, 30, tzinfo=UTC)
 """Half past ten in the morning in Korea: a person is at the desk."""
 R = base64.b64encode(bytes(range(20))).decode()
+ROUND = ("web", "console", "telegram", "kakao")
+"""Channels, as somebody goes from one to the next."""
 YES = {
     "prepare": "ready", "kind": "personal", "fee": "accept", "details": "yes", "terms": "agree", "place": "this_pc",
     "review": "confirm", "works": "later",
@@ -146,8 +149,13 @@ class Talk:
         self.replies = tuple(one.reply for one in seen if one.reply is not None)
         self.read += len(seen)
         flow, step = await self.service.conversation.where(self.customer)
-        self.answered = replace(self.answered, flow=flow, step=step)
+        locale = await self.service.conversation.locale(self.customer)
+        self.answered = replace(self.answered, flow=flow, step=step, locale=locale)
+        self._present()
         return self._compare(keys, at, None)
+
+    def _present(self) -> None:
+        presented(self.replies, self.service.texts[self.answered.locale or "ko"])
 
     async def _turn(
         self, text: str, value: str | None, keys: tuple[str, ...], at: str | None, progress: tuple[int, int] | None
@@ -156,7 +164,7 @@ class Talk:
         if self.house.restarts:
             await self.house.restart()
         if self.switches:
-            self.channel = "console" if self.channel == "web" else "web"
+            self.channel = ROUND[(ROUND.index(self.channel) + 1) % len(ROUND)]
         self._count += 1
         await self.send(f"{self.channel}:{self._count}", text, value)
         await self.service.delivering.work()
@@ -167,6 +175,7 @@ class Talk:
         said = Incoming(self.channel, self.demo.id, self.customer, message_id, text, choice, self.demo.locale or "ko")
         self.answered = await self.service.conversation.handle(said)
         self.replies = self.answered.replies
+        self._present()
         self.read = await self.service.conversations.latest(self.customer, 0)
         return self.answered
 

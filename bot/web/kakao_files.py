@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from bot.channels.kakao.answering import Kakao
 from bot.channels.kakao.files import PATH
-from bot.web.room import Room
+from bot.web.room import Room, outside_kakaotalk
 
 
 class KakaoFiles:
@@ -26,7 +26,7 @@ class KakaoFiles:
         locale = await self.room.locale_of(request)
         here = f"{self.kakao.service.pages_at}{request.url.path}"
         page = self.room.templates.get_template("kakao_file.html").render(
-            texts=self.room.texts(locale).section("kakao.page"), locale=locale, outside=outside(request, here)
+            texts=self.room.texts(locale), locale=locale, outside=outside_kakaotalk(request, here)
         )
         return HTMLResponse(page, headers={"X-Robots-Tag": "noindex"})
 
@@ -44,10 +44,3 @@ class KakaoFiles:
         # RFC 6266 §4.3: the name in UTF-8.
         disposition = f"attachment; filename*=UTF-8''{quote(document.filename, safe='')}"
         return Response(content, media_type=document.media_type, headers={"Content-Disposition": disposition})
-
-
-def outside(request: Request, url: str) -> str:
-    """Where KakaoTalk's own browser opens `url` in the phone's; nothing in any other browser."""
-    if "KAKAOTALK" not in request.headers.get("user-agent", "").upper():
-        return ""
-    return f"kakaotalk://web/openExternal?url={quote(url, safe='')}"

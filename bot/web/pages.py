@@ -13,7 +13,7 @@ from starlette.routing import Route
 from bot.storage.conversations import known_as
 from bot.storage.pages import OneTimeLink
 from bot.web.guard import BadJson, json_object
-from bot.web.room import Room
+from bot.web.room import Room, outside_kakaotalk
 from ca import verify
 from ca.ports import Record, Status
 from handlers.bank import CustomerNumber
@@ -73,6 +73,7 @@ class SecurePages:
             "secure.html", self.room.door.session(request), 200 if state != "gone" else 404,
             purpose="issue", state=state, locale=locale, texts=texts.section("page"), login_check=None,
             expires_at=(link.expires_at if link else self.service.clock()).isoformat(),
+            outside="" if state in {"gone", "done"} else outside_kakaotalk(request, self.service.pages_at + request.url.path),
             summary=shown["summary"], factor=shown["factor"], place=shown["place"], key=_KEYS[profile.keys[0]],
         )  # fmt: skip
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
@@ -93,3 +94,10 @@ class Room:
         return JSONResponse(
             {"error": code, "text": texts(key, **params), "final": final, "fields": list(fields), **params}, status
         )
+
+
+def outside_kakaotalk(request: Request, url: str) -> str:
+    """Where KakaoTalk's own browser opens `url` in the phone's; nothing in any other browser."""
+    if "KAKAOTALK" not in request.headers.get("user-agent", "").upper():
+        return ""
+    return f"kakaotalk://web/openExternal?url={quote(url, safe='')}"

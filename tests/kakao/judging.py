@@ -62,7 +62,7 @@ def _words(part: Any) -> list[str]:
 
 def buttons(response: dict[str, Any]) -> list[dict[str, Any]]:
     """Quick replies, buttons of cards and lines of lists, in this order."""
-    template = response["template"]
+    template = response.get("template", {"outputs": []})
     return [*template.get("quickReplies", ()), *_buttons(template["outputs"])]
 
 

@@ -126,6 +126,12 @@ def test_buttons_bring_back_their_value_and_say_their_whole_label() -> None:
     assert (by_label[0]["action"], by_block[0]["action"], by_block[0]["blockId"]) == ("message", "block", "block1")
 
 
+def test_labels_that_are_cut_to_the_same_are_told_apart() -> None:
+    offered = tuple(Choice(f"kind={n}", f"아주 길고 긴 이름의 단추 가운데 {n}번째") for n in range(3))
+    labels = [one["label"] for one in shown(Reply("k", "?", offered))["template"]["quickReplies"]]
+    assert labels == ["아주 길고 긴 이름의…", "아주 길고 긴 이름의 2", "아주 길고 긴 이름의 3"]
+
+
 def test_questions_are_a_list_with_every_word() -> None:
     reply = Reply(
         "common.did_you_mean", "혹시 이 중에 찾으시는 것이 있나요?",

@@ -6,6 +6,7 @@ away with the next message: an old one cannot be pressed. What does not fit wait
 """
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -147,7 +148,18 @@ def _quick_replies(replies: Sequence[Reply], ink: Ink) -> list[Output]:
     for reply in before:
         if not _own_buttons(reply, ink):
             choices |= {one.value: one for one in reply.choices if one.value not in choices}
-    return [_choice(one, ink) for one in choices.values()][:MOST_QUICK]
+    return _told_apart([_choice(one, ink) for one in choices.values()][:MOST_QUICK])
+
+
+def _told_apart(buttons: list[Output]) -> list[Output]:
+    """Labels that became the same when they were cut are numbered."""
+    seen: Counter[str] = Counter()
+    for one in buttons:
+        label = one["label"]
+        seen[label] += 1
+        if seen[label] > 1:
+            one["label"] = f"{label[: MOST_LABEL - 3].rstrip(' …')} {seen[label]}"
+    return buttons
 
 
 def more_button(ink: Ink) -> Output:
