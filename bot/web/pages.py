@@ -73,7 +73,7 @@ class SecurePages:
             "secure.html", self.room.door.session(request), 200 if state != "gone" else 404,
             purpose="issue", state=state, locale=locale, texts=texts.section("page"), login_check=None,
             expires_at=(link.expires_at if link else self.service.clock()).isoformat(),
-            outside="" if state in {"gone", "done"} else outside_kakaotalk(request, self.service.pages_at + request.url.path),
+            outside=outside_kakaotalk(request, self.service.pages_at + request.url.path),
             summary=shown["summary"], factor=shown["factor"], place=shown["place"], key=_KEYS[profile.keys[0]],
         )  # fmt: skip
 

@@ -70,6 +70,8 @@ async def test_check_of_a_running_service(house: House, kakao: Kakao) -> None:  
     config = uvicorn.Config(Application(house.service, None, kakao).asgi, log_config=None, lifespan="off")
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve(sockets=[listener]))
+    while not server.started:  # noqa: ASYNC110 - uvicorn offers nothing to wait on
+        await asyncio.sleep(0.01)
     try:
         assert await words(looking(port)) == {
             "kakao": "no_block", "kakao_address": "http", "kakao_skill": "ok", "kakao_door": "ok",
