@@ -34,6 +34,11 @@ async def test_a_new_bot_lacks_its_commands_until_they_are_mended(api: BotApi) -
     assert "polling" in mended["telegram_way"]
 
 
+async def test_what_telegram_does_not_take_is_told_with_its_reason(api: BotApi) -> None:  # noqa: F811
+    hook = {"telegram_mode": "webhook", "telegram_webhook_secret": "s", "public_url": "https://bank.example:9000"}
+    assert (await found(api, mend=True, **hook))["telegram"] == {"refused"}
+
+
 async def test_a_forgotten_webhook_is_seen_and_taken_away(api: BotApi) -> None:  # noqa: F811
     hook = {"telegram_mode": "webhook", "telegram_webhook_secret": "s"}
     assert "no_webhook" in (await found(api, **hook))["telegram_way"]

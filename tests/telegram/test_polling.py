@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pytest
+from telegram.error import Conflict
 
 from bot.channels.telegram import polling
 from bot.channels.telegram.polling import Polling
@@ -30,7 +31,7 @@ class Telegram:
 
 
 @contextlib.asynccontextmanager
-async def asking(telegram: Telegram, take: polling.Take) -> Any:
+async def asking(telegram: polling.Source, take: polling.Take) -> Any:
     asking = Polling(telegram, take)
     task = asyncio.create_task(asking.run())
     try:
@@ -98,6 +99,37 @@ async def test_what_cannot_be_confirmed_is_passed_over(odd: Json) -> None:
         assert telegram.asked - asked < 20
         telegram.updates.append({"update_id": 6})
         await until(lambda: taken == [5, 6])
+
+
+async def test_two_processes_take_turns_ever_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each question ends the other's, as Telegram has it; both are answered in between."""
+    monkeypatch.setattr(polling, "GIVING_WAY", 0.01)
+    monkeypatch.setattr(polling, "WORST", 0.64)
+    conflicts = answered = 0
+    asks: dict[object, asyncio.Future[None]] = {}
+
+    class One:
+        """Asks the same Telegram as the other one."""
+
+        async def raw_updates(self, offset: int, limit: int, seconds: int) -> list[Json]:
+            nonlocal conflicts, answered
+            for other in [one for one in asks if one is not self]:
+                asks.pop(other).set_result(None)
+            mine = asks[self] = asyncio.get_running_loop().create_future()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.shield(mine), 0.005)
+                conflicts += 1
+                raise Conflict("Conflict: terminated by other getUpdates request")
+            answered += 1
+            return [{"update_id": answered}]
+
+    async def take(_: Json) -> None:
+        await asyncio.sleep(0)
+
+    async with asking(One(), take), asking(One(), take):
+        await asyncio.sleep(1.2)
+    assert 2 <= conflicts <= 14
+    assert answered > 50
 
 
 async def test_ids_may_begin_anew_after_a_quiet_time(monkeypatch: pytest.MonkeyPatch) -> None:

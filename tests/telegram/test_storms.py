@@ -91,6 +91,32 @@ async def test_a_storm_loses_nothing_and_keeps_the_order(
             assert [h.startswith(r) for h, r in zip(heard, replies, strict=True)] == [True] * len(replies)
 
 
+async def test_told_to_wait_at_every_method_and_faults_between(inside: Inside, bot_api: BotApi) -> None:
+    """Messages are only half of the calls: questions, taps' answers, deletions and files are told to wait as well."""
+    async with inside() as (outside, telegram, _):
+        await telegram.arranged.wait()
+        kim = bot_api.person()
+        kim.says("/start")
+        await until(lambda: bool(kim.heard()))
+        bot_api.faults.add("wait", "getUpdates", times=1, seconds=1)
+        bot_api.faults.add("wait", "deleteMessage", times=1, seconds=1, per_chat=True)
+        bot_api.faults.add("wait", "answerCallbackQuery", times=1, seconds=1)
+        bot_api.faults.add("wait", "getFile", times=1, seconds=1)
+        bot_api.faults.add("wait", "edit*", times=1, seconds=1)
+        bot_api.faults.add("error", "*", share=0.2, times=8, code=500)
+        secret = kim.says("내 비밀번호는 Abcd1234!! 예요")["message_id"]
+        kim.taps_data("start:enroll", kim.heard()[-1]["message_id"])
+        kim.sends_document("cert.der", b"0")
+        kim.sends_document("signPri.key", b"0")
+        kim.says("취소")
+        await until(lambda: not bot_api.updates.queue)
+        await until_idle(outside)
+        assert bot_api.faults.impatient == []
+        assert secret not in kim.chat.messages
+        spoken = " ".join(said(one) for one in kim.heard())
+        assert all(word in spoken for word in (KO("telegram.secret.deleted"), KO("telegram.key_file.deleted")))
+
+
 async def test_an_answer_that_is_lost_is_not_sent_twice(
     inside: Inside, bot_api: BotApi, http: aiohttp.ClientSession
 ) -> None:

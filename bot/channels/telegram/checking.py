@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from telegram import Bot, MenuButtonCommands, User, WebhookInfo
-from telegram.error import InvalidToken, TelegramError
+from telegram.error import BadRequest, InvalidToken, TelegramError
 
 from bot.channels.telegram.transport import bot_for, commands, set_commands, set_webhook, webhook_url
 from bot.doctor import Finding
@@ -33,6 +33,8 @@ async def check(settings: Settings, texts: Mapping[str, Texts], *, mend: bool, n
             return [one async for one in _look(bot, settings, texts, now)]
     except InvalidToken:
         return [Finding("telegram", "fault", "token")]
+    except BadRequest as error:
+        return [Finding("telegram", "fault", "refused", {"reason": error.message})]
     except TelegramError as error:
         where = {"server": settings.telegram_api_url, "reason": type(error).__name__}
         return [Finding("telegram", "fault", "unreachable", where)]

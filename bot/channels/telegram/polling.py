@@ -27,6 +27,10 @@ PATIENCE: Final = 0.5
 """Seconds unfinished turns are waited for before it is asked for more."""
 MOST_UNDER_WAY: Final = 500
 WORST: Final = 30.0
+GIVING_WAY: Final = 2.0
+"""Seconds another process is left alone at first. A question ends the other's: longer each time, up to `WORST`."""
+ALONE: Final = 120.0
+"""Seconds without a conflict after which there is no other process any more."""
 QUIET: Final = 86_400.0
 """Seconds after which ids may begin anew (Telegram: after a week without any): then it is asked for all there is."""
 GIVEN_UP: Final = 8
@@ -55,6 +59,7 @@ class Polling:
         self._failed: dict[int, int] = {}
         self._highest = self._offset = 0
         self._last_came = time.monotonic()
+        self._gave_way, self._conflict_at = 0.0, -ALONE
         self._trouble = ""
 
     async def run(self) -> None:
@@ -68,7 +73,7 @@ class Polling:
                 self._say("telegram asks to wait", seconds=pause)
             except Conflict as error:
                 # Another process, or a webhook. Not we are to end it: it may be the one that works.
-                pause = min(WORST, pause * 2 or 2.0)
+                pause = self._give_way()
                 word = "webhook" if "webhook" in error.message.lower() else "another process polls with this token"
                 self._say("telegram gives the messages to somebody else: certtalk telegram check", cause=word)
             except InvalidToken:
@@ -80,9 +85,10 @@ class Polling:
                 pause = min(WORST, pause * 2 or 0.5)
                 self._say("telegram does not answer", error=type(error).__name__)
             else:
-                if self._trouble:
+                pause = 0.0
+                if self._trouble and time.monotonic() - self._conflict_at > ALONE:
                     log.info("telegram answers again")
-                pause, self._trouble = 0.0, ""
+                    self._trouble = ""
                 news = self._begin(updates)
                 await self._settle(full=not news and len(updates) == MOST)
                 if updates and not news and not self._open:
@@ -98,6 +104,13 @@ class Polling:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _give_way(self) -> float:
+        """Seconds. Having been answered in between is no sign that the other one is gone."""
+        now = time.monotonic()
+        longer = self._gave_way * 2 if now - self._conflict_at < ALONE else 0.0
+        self._gave_way, self._conflict_at = min(WORST, max(GIVING_WAY, longer)), now
+        return self._gave_way
 
     async def _ask(self) -> list[Mapping[str, Any]]:
         if time.monotonic() - self._last_came > QUIET:

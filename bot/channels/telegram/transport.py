@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Final
 
 from telegram import Bot, BotCommand
-from telegram.error import InvalidToken, TelegramError
+from telegram.error import BadRequest, InvalidToken, TelegramError
 
 from bot.app import Service
 from bot.channels.telegram.bot import QuietBot
@@ -117,12 +117,18 @@ class Telegram:
                 await set_commands(self.bot, self.service.texts, self.service.locale)
             except TelegramError as error:
                 pause = error.seconds if isinstance(error, ToldToWait) else min(_WORST, pause * 2)
-                word = "certtalk telegram check" if isinstance(error, InvalidToken) else type(error).__name__
-                log.warning("telegram is not ready", extra={"error": word, "again_in": pause})
+                log.warning("telegram is not ready", extra={"error": _told(error), "again_in": pause})
                 await asyncio.sleep(pause)
             else:
                 self.arranged.set()
                 log.info("telegram is ready", extra={"bot": self.bot.username, "mode": self.settings.telegram_mode})
+
+
+def _told(error: TelegramError) -> str:
+    """What helps the operator and names no token."""
+    if isinstance(error, InvalidToken):
+        return "certtalk telegram check"
+    return error.message if isinstance(error, BadRequest) else type(error).__name__
 
 
 @contextlib.asynccontextmanager
