@@ -62,7 +62,8 @@ class _Search:
         if below + 1 >= LONGEST:
             return None
         for issuer in self.others:
-            if issuer.subject != one.issuer or issuer == one or not self._signs(issuer, one, below):
+            # Self-signed and no anchor: nobody is reached from there.
+            if issuer.subject != one.issuer or issuer.subject == issuer.issuer or not self._signs(issuer, one, below):
                 continue
             narrowed = _narrowed(policies, issuer)
             if narrowed and self.up(issuer, narrowed, below + 1) is not None:
@@ -116,7 +117,8 @@ def signed_by(issuer: x509.Certificate, certificate: x509.Certificate) -> bool:
 
 def _signature(issuer: x509.Certificate, one: x509.Certificate) -> Verdict:
     try:
-        weak = isinstance(one.signature_hash_algorithm, hashes.SHA1 | hashes.MD5)
+        if isinstance(one.signature_hash_algorithm, hashes.SHA1 | hashes.MD5):
+            return "weak"
         key = issuer.public_key()
         if isinstance(key, rsa.RSAPublicKey) and key.key_size > LARGEST_RSA:
             return "unsupported"
@@ -125,7 +127,7 @@ def _signature(issuer: x509.Certificate, one: x509.Certificate) -> Verdict:
         return "forged"
     except (ValueError, TypeError, UnsupportedAlgorithm):
         return "unsupported"
-    return "weak" if weak else "trusted"
+    return "trusted"
 
 
 def _may_sign(issuer: x509.Certificate, below: int, now: datetime) -> bool:
