@@ -149,6 +149,10 @@ class Reception:
         offered = [(value, label) for value, label in draft.talk.offered]
         # Outside a journey the buttons are suggestions: "발급" is a wish of its own, not half of "발급 준비물".
         picked = forgiving.pick(text, offered, exactly=draft.talk.flow is None)
+        if picked is None and draft.talk.flow is None:  # a journey's own name, whether or not it was offered
+            said = "".join(text.split()).casefold()
+            named = (name for name in self.flows if "".join(draft.texts(f"{name}.start").split()).casefold() == said)
+            picked = next((f"start:{name}" for name in named), None)
         if picked is None and (answer := forgiving.yes_no(text)) is not None:
             wanted = "yes" if answer else "no"
             picked = next((v for v, _ in offered if v.partition("=")[2].partition("~")[0] in AFFIRMING[wanted]), None)

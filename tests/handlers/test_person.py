@@ -78,8 +78,9 @@ async def test_nobody_else_takes_a_place_out_of_the_line(house: House) -> None:
     assert await house.service.counter.open_for(kim.customer) is not None
 
 
-async def test_a_person_takes_over_and_gives_back(talk: Talk) -> None:
-    await talk.walk("details")
+@pytest.mark.parametrize("channel", ["web", "console", "telegram"])
+async def test_a_person_takes_over_and_gives_back(house: House, channel: str) -> None:
+    talk = await house.talk("kim", channel).walk("details")
     reference = await wanted_in_flow(talk)
     counter = talk.service.counter
     await counter.say(reference, "park", "무엇을 도와드릴까요?", "1")

@@ -62,6 +62,13 @@ async def test_leaving_half_way_keeps_what_was_chosen(talk: Talk) -> None:
     await talk.hears("reminder.ahead")
 
 
+async def test_the_settings_by_their_name(talk: Talk) -> None:
+    await talk.walk(None)
+    await talk.says("알림 설정", "reminders.what.ask")
+    await talk.says("취소", "common.cancelled")
+    await talk.says("알림설정", "reminders.what.ask")
+
+
 async def test_all_off_and_on_again(talk: Talk) -> None:
     await talk.walk(None)
     await talk.presses(OPEN, "reminders.what.ask")
