@@ -265,8 +265,8 @@ class Talk:
     # -- pages ------------------------------------------------------------------------------------------------
 
     def page(self) -> "Page":
-        """The page whose link is on the screen."""
-        link = next(reply.link for reply in reversed(self.replies) if reply.link is not None)
+        """The one-time page whose link is on the screen."""
+        link = next(reply.link for reply in reversed(self.replies) if reply.link is not None and reply.link.id)
         assert link.id is not None
         return Page(self, link.id)
 

@@ -56,7 +56,7 @@ class Wanderer:
         said = await self.act()
         assert said.strip()
         self.buttons += self.talk.choices
-        if any(reply.link for reply in self.talk.replies):
+        if any(reply.link and reply.link.id for reply in self.talk.replies):
             self.pages.append(self.talk.page())
 
 
