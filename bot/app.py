@@ -43,6 +43,8 @@ from bot.storage.elsewhere import Shelf
 from bot.storage.handovers import HandoverQueue
 from bot.storage.identity import IdentityRecords
 from bot.storage.lists import Lists
+from bot.storage.notices import ACTS
+from bot.storage.owners import OwnerRecords
 from bot.storage.pages import Documents, Links
 from bot.storage.reminders import Book
 from bot.vault import Vault
@@ -54,7 +56,7 @@ from ca.registration import RegistrationAuthority
 from handlers.bank import BankRegister
 from handlers.conversation import Conversation
 from handlers.device import Backup, ChangePassword, Cleanup, Copy
-from handlers.effects import Effect, HandedOver, StartChallenge
+from handlers.effects import ChangeStatus, Effect, HandedOver, KnowAs, StartChallenge
 from handlers.enroll import Enroll
 from handlers.faq import Knowledge, load_links
 from handlers.hours import Hours
@@ -65,7 +67,11 @@ from handlers.proving import Rules
 from handlers.reception import Reception
 from handlers.register import Register
 from handlers.registered import RegisteredOnes
+from handlers.reissue import Reissue
 from handlers.reminders import Reminders
+from handlers.renew import Renew
+from handlers.revoke import Revoke
+from handlers.status import Status
 from handlers.texts import Texts, load_texts
 from handlers.understanding import Understanding
 
@@ -84,6 +90,11 @@ def utc_now() -> datetime:
 def new_id() -> str:
     """128 random bits, URL-safe and without a dot."""
     return base64.urlsafe_b64encode(secrets.token_bytes(16)).rstrip(b"=").decode()
+
+
+def new_reference() -> str:
+    """Short enough to read out on the telephone."""
+    return f"{secrets.randbelow(10**5):05d}-{secrets.token_hex(2).upper()}"
 
 
 class Bells:
@@ -258,22 +269,28 @@ async def _build(
     rules = Rules(
         timedelta(minutes=settings.link_minutes),
         timedelta(minutes=settings.proof_minutes),
+        timedelta(days=settings.link_days),
         settings.business_fee,
         new_id,
     )
     documents = Documents(database, DOCUMENT_LIFE)
     gateways: dict[str, NoticeGateway] = {"sms": BySms(sms)}
     ways = tuple(way for way in settings.notice_order.split(",") if way == CHAT or way in gateways)
+    owners = OwnerRecords(database, rules.link_lasts)
     bench = KeyBench(documents, settings.ca_name, clock)
     fetcher = Fetcher(frozenset(filter(None, settings.relying_hosts.split(","))))
     relying = RelyingParty(load_trust(settings), fetcher, certificates)
     shelf = Shelf(database, sealer)
     flows = (
         Enroll(bank, identity, texts, rules, registry, links, settings.ca_name, bench),
+        Status(bank, identity, texts, rules, owners),
+        Renew(bank, identity, texts, rules, owners, registry, links, settings.ca_name, bench),
+        Reissue(bank, identity, texts, rules, owners, registry, links, settings.ca_name, bench, new_reference),
+        Revoke(bank, identity, texts, rules, owners, links, new_reference),
         Reminders(Book(database), ways, texts),
         *(journey(pages_at) for journey in (Copy, Backup, ChangePassword, Cleanup)),
         Person(
-            lambda: f"{secrets.randbelow(10**5):05d}-{secrets.token_hex(2).upper()}",
+            new_reference,
             _hours(settings),
             HandoverQueue(database),
         ),
@@ -294,14 +311,15 @@ async def _build(
     conversations = Conversations(database, sealer, EffectWriter(audit, sealer), links.url, pushed, answering_at_once)
     conversation = Conversation(reception, conversations, clock, settings.default_locale)
     announcing = Announcing(database, sealer, certificates, bank, conversation, texts, clock, settings.default_locale)
-    delivering = Delivering(database, sealer, sms, clock, dict.fromkeys(KINDS, announcing.deliver))
+    told = dict.fromkeys(KINDS, announcing.deliver) | dict.fromkeys(ACTS, announcing.deliver_act)
+    delivering = Delivering(database, sealer, sms, clock, told)
     reminding = Reminding(database, clock, ways, lambda: runner.wake("tell"), on_more=lambda: runner.wake("remind"))
     rates = {way: settings.reminders_per_second if way == CHAT else settings.notices_per_second for way in ways}
     telling = Telling(
         database, bank, conversation, texts, gateways, ways, rates, pushed, clock, settings.default_locale
     )  # fmt: skip
     telling.on_more = lambda: runner.wake("tell")
-    cleaning = Cleaning(database, sealer, links, registration, conversation, clock)
+    cleaning = Cleaning(database, sealer, links, registration, conversation, clock, registry.settle)
     listing = Listing(registration, Lists(database), clock)
     anchoring = Anchoring(database, audit, settings.data / ANCHORS, settings.audit_years, clock)
     answering = Answering(registration, certificates, clock)
@@ -332,10 +350,13 @@ async def _build(
     def said(customer: CustomerId, effects: Sequence[Effect]) -> None:
         bells.ring(customer)
         for effect in effects:
-            if isinstance(effect, HandedOver):
-                bench.forget(effect.link_id)
-        if any(isinstance(effect, StartChallenge) for effect in effects):
-            runner.wake("deliver")  # the code is queued: somebody looks at their phone
+            match effect:
+                case HandedOver():
+                    bench.forget(effect.link_id)
+                case ChangeStatus():
+                    certificates.on_change(Serial(int(effect.serial, 16)))
+        if any(isinstance(effect, StartChallenge | ChangeStatus | KnowAs) for effect in effects):
+            runner.wake("deliver")  # a code is queued, or word of what was done: somebody looks at their phone
 
     def changed(serial: Serial) -> None:
         answering.forget(serial)

@@ -8,18 +8,21 @@ from typing import Final
 
 from bot.storage.certificates import Certificates
 from bot.storage.pages import Links
+from ca import verify
 from ca.authority import CertificateAuthority, Enrollment
 from ca.errors import CaError, ClockSetBack, RequestRefused, SignerUnavailable
 from ca.names import folder_name
-from ca.ports import Record, Serial, SubscriberId
+from ca.ports import Record, Serial, Status, SubscriberId
 from ca.registration import RegistrationAuthority
 from handlers.bank import BankCustomer
-from handlers.issuing import Denied, Issued
+from handlers.issuing import Denied, Issued, Succession
 from handlers.message import CustomerId
 
 log = logging.getLogger(__name__)
 
 DAY: Final = timedelta(days=1)
+ENDS: Final = "ends"
+"""Where the stored evidence of a successor says why its predecessor is to be revoked."""
 
 
 class Registry:
@@ -51,15 +54,23 @@ class Registry:
         return f"{profile}:{number}:{await self.links.kept(number, profile)}"
 
     async def check(
-        self, customer: BankCustomer, profile: str, csr: bytes, r: bytes, asker: CustomerId, now: datetime
+        self,
+        customer: BankCustomer,
+        profile: str,
+        csr: bytes,
+        r: bytes,
+        asker: CustomerId,
+        now: datetime,
+        succession: Succession | None = None,
     ) -> None:
         if await self.links.issued_today(customer.number, now - DAY) >= self.certificates_per_day:
             raise Denied("too_many_today")
-        if await self.active_until(customer.number, profile, asker, now) is not None:
+        if succession is None and await self.active_until(customer.number, profile, asker, now) is not None:
             raise Denied("active_certificate")
+        wanted = await self._wanted("check", customer, profile, csr, r, {}, succession)
         with _denying():
             # In the event loop, where `enroll` prepares too: only there is the memory of linted plans filled.
-            self.authority.check(_enrollment("check", customer, profile, csr, r, {}), now)
+            self.authority.check(wanted, now)
 
     async def enroll(
         self,
@@ -70,10 +81,40 @@ class Registry:
         r: bytes,
         evidence: Mapping[str, str],
         now: datetime,
+        succession: Succession | None = None,
     ) -> Issued:
+        wanted = await self._wanted(request_id, customer, profile, csr, r, evidence, succession)
         with _denying():
-            wanted = _enrollment(request_id, customer, profile, csr, r, evidence)
             return self._issued(await self.registration.enroll(wanted, now))
+
+    async def _wanted(
+        self,
+        request_id: str,
+        customer: BankCustomer,
+        profile: str,
+        csr: bytes,
+        r: bytes,
+        evidence: Mapping[str, str],
+        succession: Succession | None,
+    ) -> Enrollment:
+        replaces, not_after = None, None
+        if succession is not None:
+            replaces = Serial(int(succession.serial, 16))
+            not_after = await self.successor_end(succession.serial, extended=succession.extended)
+            evidence = {**evidence, ENDS: succession.ends}
+        return Enrollment(
+            request_id=request_id,
+            subscriber=SubscriberId(customer.number),
+            profile=profile,
+            name=customer.name,
+            english_name=customer.english_name,
+            idn=customer.number,
+            csr=csr,
+            r=r,
+            evidence=evidence,
+            replaces=replaces,
+            not_after=not_after,
+        )
 
     def _issued(self, record: Record) -> Issued:
         assert record.der is not None
@@ -90,21 +131,26 @@ class Registry:
         for serial in await self.links.unkept(number, profile, customer, now):
             await self.registration.revoke(Serial(serial), "superseded", now)
 
+    # -- one that takes another's place -----------------------------------------------------------------------
 
-def _enrollment(
-    request_id: str, customer: BankCustomer, profile: str, csr: bytes, r: bytes, evidence: Mapping[str, str]
-) -> Enrollment:
-    return Enrollment(
-        request_id=request_id,
-        subscriber=SubscriberId(customer.number),
-        profile=profile,
-        name=customer.name,
-        english_name=customer.english_name,
-        idn=customer.number,
-        csr=csr,
-        r=r,
-        evidence=evidence,
-    )
+    async def successor_end(self, serial: str, *, extended: bool) -> datetime:
+        record = await self.certificates.by_serial(Serial(int(serial, 16)))
+        if record is None:
+            raise Denied("not_found")
+        end = record.plan.not_after
+        return self.authority.profile(record.plan.profile).extended(end) if extended else end
+
+    async def signed(self, serial: str, certificate: bytes, signature: bytes, message: bytes, now: datetime) -> bool:
+        record = await self.certificates.by_serial(Serial(int(serial, 16)))
+        if record is None or record.der != certificate or record.status is not Status.VALID:
+            return False
+        return now <= record.plan.not_after and verify.proves(certificate, signature, message)
+
+    async def settle(self, request_id: str, now: datetime) -> None:
+        """What was issued for this page has been kept: if it replaces another, the two change places. Idempotent."""
+        record = await self.certificates.by_request(request_id)
+        if record is not None and record.plan.replaces is not None and record.status is Status.VALID:
+            await self.registration.settle(record.plan.serial, record.plan.evidence.get(ENDS, "superseded"), now)
 
 
 @contextmanager

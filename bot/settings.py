@@ -95,6 +95,8 @@ class Settings(BaseSettings):
     """How long the one-time link to the secure page is good for."""
     proof_minutes: int = Field(10, ge=1, le=60)
     """How long a proof of identity holds before it is asked again."""
+    link_days: int = Field(90, ge=1, le=366)
+    """How long a conversation that has proven to be a customer may look at what they have without proving it again."""
     tries: int = Field(5, ge=3, le=10)
     """Wrong answers before a code, card or token is locked, over all channels together."""
 

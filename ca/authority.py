@@ -40,6 +40,7 @@ class Enrollment:
     `name` and `english_name` are the bank's record; `idn` is the printable customer number the VID is made over;
     `csr` is DER; `r` is 20 octets that only the holder keeps. `evidence` says what was proven, for the audit.
     `replaces` is the subscriber's certificate in place that this one is to succeed: see `RegistrationAuthority.settle`.
+    Such a one ends at `not_after` (aware, a last second): its predecessor's end, or that end extended.
     """
 
     request_id: str
@@ -52,6 +53,7 @@ class Enrollment:
     english_name: str | None = None
     evidence: Mapping[str, str] = field(default_factory=dict)
     replaces: Serial | None = None
+    not_after: datetime | None = None
 
 
 class CertificateAuthority:
@@ -130,6 +132,8 @@ class CertificateAuthority:
         common = names.common_name(wanted.name, wanted.english_name, profile.placement.bank_code, serial)
         subject = names.subject(profile.placement, common)
         not_before, not_after = profile.validity(now)
+        if wanted.replaces is not None and wanted.not_after is not None:
+            not_after = wanted.not_after.astimezone(UTC)
         contents = certificate.Contents(
             serial=serial,
             subject=subject.der(),
@@ -139,7 +143,7 @@ class CertificateAuthority:
         )
         real_name, value = names.checked(wanted.name), vid.vid(wanted.idn, wanted.r)
         tbs = certificate.subscriber(contents, real_name, value, profile, issuer)
-        lint.check(tbs, profile, issuer)
+        lint.check(tbs, profile, issuer, successor=wanted.replaces is not None)
         spki = keys.spki(key)
         return Plan(
             serial=serial,
@@ -181,7 +185,7 @@ class CertificateAuthority:
     def _lint_again(self, plan: Plan, issuer: Issuer) -> None:
         if not is_sealed(self._plan_key, plan):
             raise LintFailed(["the stored plan is not as this authority wrote it"])
-        checked = lint.check(plan.tbs, self.profile(plan.profile), issuer)
+        checked = lint.check(plan.tbs, self.profile(plan.profile), issuer, successor=plan.replaces is not None)
         if plan.public_key_sha256 in self.blocked:
             raise LintFailed(["§4.1.2.7: the key was put on the list of blocked ones since it was planned"])
         if not _is_planned(checked, plan):
@@ -252,7 +256,8 @@ def _digest(wanted: Enrollment, spki: bytes) -> bytes:
     parts = (wanted.subscriber, wanted.profile, wanted.name, wanted.english_name or "", wanted.idn)
     digest = hashlib.sha256()
     replaces = () if wanted.replaces is None else (wanted.replaces.to_bytes(20, "big"),)
-    for part in (*(p.encode() for p in parts), wanted.r, spki, *replaces):
+    end = () if wanted.not_after is None else (wanted.not_after.astimezone(UTC).isoformat().encode(),)
+    for part in (*(p.encode() for p in parts), wanted.r, spki, *replaces, *end):
         digest.update(len(part).to_bytes(4, "big") + part)
     return digest.digest()
 

@@ -17,7 +17,7 @@ from ca import der, keys, names, signing, vid, weakness
 from ca.errors import LintFailed, RequestRefused
 from ca.issuer import Issuer
 from ca.ports import Serial
-from ca.profiles import MAX_DAYS, Profile
+from ca.profiles import Profile
 
 _EXTENSIONS = {
     ExtensionOID.AUTHORITY_KEY_IDENTIFIER: False,
@@ -32,13 +32,16 @@ _TAGS = [der.INTEGER, *(der.SEQUENCE,) * 5, 0xA3]
 _SUBJECT = [names.COUNTRY, names.ORGANIZATION, names.UNIT, names.UNIT, names.COMMON_NAME]
 
 
-def check(tbs: bytes, profile: Profile, issuer: Issuer) -> x509.Certificate:
-    """The parsed certificate of a TBS that breaks no rule (its signature is void). Raises `LintFailed` with all."""
+def check(tbs: bytes, profile: Profile, issuer: Issuer, *, successor: bool = False) -> x509.Certificate:
+    """The parsed certificate of a TBS that breaks no rule (its signature is void). Raises `LintFailed` with all.
+
+    A successor may be longer than its profile: see `Profile.longest`.
+    """
     void = signing.assemble(tbs, signing.algorithm(issuer.public_key), bytes(8))
     try:
         der.require_strict(tbs)
         certificate = x509.load_der_x509_certificate(void)
-        findings = list(_findings(certificate, tbs, profile, issuer))
+        findings = list(_findings(certificate, tbs, profile, issuer, profile.longest(successor=successor)))
     except (ValueError, x509.InvalidVersion, x509.ExtensionNotFound, x509.DuplicateExtension) as error:
         raise LintFailed([f"§4.1: not a certificate: {error}"]) from error
     if findings:
@@ -67,7 +70,9 @@ def _extension_values(tagged: der.Element) -> dict[x509.ObjectIdentifier, bytes]
     return {x509.ObjectIdentifier(der.read_oid(kind)): value.content for kind, *_, value in extensions}
 
 
-def _findings(certificate: x509.Certificate, tbs: bytes, profile: Profile, issuer: Issuer) -> Iterable[str]:
+def _findings(
+    certificate: x509.Certificate, tbs: bytes, profile: Profile, issuer: Issuer, longest: int
+) -> Iterable[str]:
     fields = _fields(tbs)
     if [one.tag for one in fields] != _TAGS:
         yield "§4.1: not the fields of a certificate here, each once"
@@ -75,7 +80,7 @@ def _findings(certificate: x509.Certificate, tbs: bytes, profile: Profile, issue
     serial, algorithm, issuer_name, validity, encoded, *_ = fields
     subject = names.read_subject(encoded)
     yield from _envelope(certificate, serial, algorithm, issuer_name, issuer)
-    yield from _validity(certificate, validity, profile, issuer)
+    yield from _validity(certificate, validity, longest, issuer)
     yield from _subject(subject, encoded, profile)
     yield from _key(certificate, profile, fields[5])
     extensions = certificate.extensions
@@ -109,12 +114,12 @@ def _envelope(
         yield "§4.1.2.4: the issuer is not the issuer's subject, byte for byte"
 
 
-def _validity(certificate: x509.Certificate, validity: der.Element, profile: Profile, issuer: Issuer) -> Iterable[str]:
+def _validity(certificate: x509.Certificate, validity: der.Element, longest: int, issuer: Issuer) -> Iterable[str]:
     first, last = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     if not first < last:
         yield "§4.1.2.5: the end is not after the beginning"
-    if (last - first).days >= min(profile.days, MAX_DAYS):
-        yield f"§4.1.2.5: longer than the profile's {profile.days} days"
+    if (last - first).days >= longest:
+        yield f"§4.1.2.5: longer than the {longest} days it may have"
     if validity.raw != der.sequence(der.time(first), der.time(last)):
         yield "§4.1.2.5: UTCTime to 2049, GeneralizedTime from 2050, to the second and in Z"
     above = issuer.certificate

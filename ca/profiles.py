@@ -27,6 +27,9 @@ KEY_KINDS: Final = ("rsa-2048", "rsa-3072", "rsa-4096", "p-256", "ed25519")
 BROWSER_KINDS: Final = KEY_KINDS[:4]
 """What the secure page can make; Ed25519 is for requests made elsewhere."""
 MAX_DAYS: Final = 1190
+YEAR: Final = 365
+RENEWED_EARLY: Final = 32
+"""Thirty days before the day of the end, that day itself, and a leap day."""
 """A little over 39 months: what outlives it should not be an end entity certificate."""
 RESPONDER: Final = "ocsp"
 """The one table that is no subscriber's."""
@@ -98,6 +101,18 @@ class Profile:
         """First and last second of a certificate made at `now`, in UTC."""
         first = day_begins(now)
         return first, first + timedelta(days=self.days) - timedelta(seconds=1)
+
+    def extended(self, end: datetime) -> datetime:
+        """Where a renewed one ends: a year later on the same Korean day, or as many days later as this profile has."""
+        if self.days != YEAR:
+            return end + timedelta(days=self.days)
+        here = end.astimezone(KOREA)
+        leap_day = (here.month, here.day) == (2, 29)
+        return here.replace(year=here.year + 1, day=28 if leap_day else here.day).astimezone(UTC)
+
+    def longest(self, *, successor: bool) -> int:
+        """How many days one may last. A renewed one begins up to a month before the end that it moves on."""
+        return min(self.days + (RENEWED_EARLY if successor else 0), MAX_DAYS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,11 +14,12 @@ from weakref import WeakValueDictionary
 from handlers.bank import BankUnavailable, CustomerGone
 from handlers.draft import Draft
 from handlers.effects import Effect
-from handlers.flow import Accepted, PageDone, PageForm, Refused, SentFile, Turn
+from handlers.flow import Accepted, FlowState, PageDone, PageForm, Refused, SentFile, Turn
 from handlers.message import Answered, CustomerId, Incoming, Reply
 from handlers.reception import Reception
 from handlers.talk import ConversationStore, Opened, Talk, TurnRecord
 from handlers.walking import Walker
+from handlers.wording import say
 
 ATTEMPTS: Final = 8
 LONGEST_TEXT: Final = 2000
@@ -104,7 +105,8 @@ class Conversation:
     ) -> tuple[Accepted | Refused, str]:
         """A page's form goes to the step that opened it; also the locale of the page's words.
 
-        Nothing is said in the chat. Asking again after a lost answer is safe: the step is idempotent.
+        Only a final refusal is said in the chat, where the customer comes back to. Asking again after a lost answer is
+        safe: the step is idempotent.
         """
         async with self._one_at_a_time(customer):
             for _ in range(ATTEMPTS):
@@ -122,13 +124,27 @@ class Conversation:
                     return Refused("unavailable"), talk.locale
                 except CustomerGone:
                     return Refused("link_gone", final=True), talk.locale
+                replies = self._refusal(talk, state, form.link_id, result)
                 record = TurnRecord(
-                    customer, channel, address, None, opened.revision, talk.as_json(), None, (), turn.effects,
+                    customer, channel, address, None, opened.revision, talk.as_json(), None, replies, turn.effects,
                     Answered(), now,
                 )  # fmt: skip
                 if await self.store.commit(record) is not None:
+                    if replies:
+                        self.on_said(customer, turn.effects)
                     return result, talk.locale
         raise TooBusy
+
+    def _refusal(self, talk: Talk, state: FlowState, link_id: str, result: Accepted | Refused) -> tuple[Reply, ...]:
+        """What the chat says of a page that came to nothing: once for a page, however often it is tried there."""
+        if isinstance(result, Accepted) or not result.final or state.data.get("refused") == link_id:
+            return ()
+        state.data["refused"] = link_id
+        texts = self.reception.texts[talk.locale]
+        reason = texts(f"page.error.{result.error}", **result.params)
+        reply = say(texts, "common.page_refused", ("cmd:retry", "cmd:person", "cmd:cancel"), reason=reason)
+        talk.offered = [[choice.value, choice.label] for choice in reply.choices]
+        return (reply,)
 
     async def show(self, channel: str, customer: CustomerId, link_id: str) -> tuple[Mapping[str, Any] | None, str]:
         """What the page behind `link_id` shows, None when the conversation is elsewhere; and the locale."""

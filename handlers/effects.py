@@ -69,6 +69,43 @@ class KnowAs:
 
 
 @dataclass(frozen=True, slots=True)
+class Unlink:
+    """This conversation is nobody's any more: it may not look, and hears no notices."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeStatus:
+    """Suspend, release or end a certificate on its subscriber's word, and tell every channel they are known on.
+
+    `reason` is RFC 5280 §5.3.1's name, for `revoke` only; `reference` is what the customer was given to quote.
+    """
+
+    serial: str
+    act: Literal["hold", "release", "revoke"]
+    reference: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TickPlace:
+    """Where a certificate is registered now, or not any more. `place` is a word of `places.*` or the customer's own."""
+
+    serial: str
+    place: str
+    registered: bool
+
+
+@dataclass(frozen=True, slots=True)
+class KeepDocument:
+    """A public file made for this conversation, kept for a day under its id."""
+
+    document_id: str
+    filename: str
+    media_type: str
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Feedback:
     slug: str
     helpful: bool
@@ -161,6 +198,10 @@ Effect = (
     | HandedOver
     | AcceptTerms
     | KnowAs
+    | Unlink
+    | ChangeStatus
+    | TickPlace
+    | KeepDocument
     | Feedback
     | Unanswered
     | Handover

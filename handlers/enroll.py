@@ -1,7 +1,7 @@
 """발급: a bank's customer gets a certificate. The page and what follows it are `handlers.issuing`."""
 
 import hashlib
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, ClassVar, Final
 
 from handlers import masking
@@ -10,11 +10,9 @@ from handlers.effects import AcceptTerms
 from handlers.flow import Again, Ask, Change, Done, Goto, Stop, Taken, Turn
 from handlers.in_chat import STEPS as IN_CHAT
 from handlers.in_chat import InChat
+from handlers.owning import RENEWAL
 
 KINDS: Final = ("personal", "business")
-RENEWAL: Final = timedelta(days=30)
-"""How long before its end a certificate may be renewed."""
-PLACES: Final = ("this_pc", "usb", "phone", "folder")
 
 
 class Enroll(InChat):
@@ -81,7 +79,7 @@ class Enroll(InChat):
         customer = await self.bank_customer(turn)
         until = await self.registry.active_until(customer.number, turn.data["kind"], turn.customer, turn.now)
         if until is not None:
-            return Stop("has_one", {"until": until}, ("means:int_renew", "means:int_reissue", "means:int_status"))
+            return Stop("has_one", {"until": until}, ("start:renew", "start:reissue", "start:status"))
         if customer.other_certificate:
             choices = ("means:int_register_other", "means:faq_other_institution", "cmd:person")
             return Stop("other_institution", {"institution": customer.other_certificate}, choices)
@@ -129,15 +127,6 @@ class Enroll(InChat):
         turn.data["terms"] = {"number": customer.number, "version": t("terms.version"), "sha256": shown}
         return None
 
-    async def ask_place(self, turn: Turn) -> Ask:
-        return Ask(PLACES)
-
-    async def take_place(self, turn: Turn, answer: str) -> Taken:
-        if answer not in PLACES:
-            return Again("not_offered")
-        turn.data["place"] = answer
-        return None
-
     async def ask_review(self, turn: Turn) -> Ask:
         customer, t = await self.bank_customer(turn), self.texts[turn.locale]
         return Ask(
@@ -166,6 +155,6 @@ class Enroll(InChat):
         turn.say(".guide.after", until=until, renew_from=until - RENEWAL)
         return Done(
             {"serial": kept["serial"], "until": until},
-            ("means:int_backup", "means:int_register_other", "means:faq_renew_period"),
+            ("start:status:calendar", "start:status:places", "means:int_backup"),
             variant="checked" if turn.data.get("checked") else None,
         )

@@ -25,6 +25,10 @@ COMMANDS: Final[Mapping[str, str]] = {
 }
 FLOWS: Final[Mapping[str, str]] = {
     "int_issue": "enroll",
+    "int_renew": "renew",
+    "int_reissue": "reissue",
+    "int_revoke": "revoke",
+    "int_status": "status",
     "int_copy": "copy",
     "int_backup": "backup",
     "int_register_other": "register",

@@ -213,6 +213,10 @@ class Flow:
     name: ClassVar[str]
     version: ClassVar[int] = 1
     steps: ClassVar[tuple[str, ...]]
+    wishes: ClassVar[frozenset[str]] = frozenset()
+    """What a button may begin it with (`start:FLOW:WISH`, labelled `FLOW.wish.WISH`): `data["wish"]`."""
+    urgent: ClassVar[bool] = False
+    """It may begin in the middle of another journey, which waits for it."""
     proofs: ClassVar[frozenset[str]] = frozenset()
     """Steps that prove something: passed once, going back leaps over them."""
     veiled: ClassVar[frozenset[str]] = frozenset()

@@ -16,7 +16,7 @@ from typing import Any, Final, Protocol
 from handlers import forgiving, masking
 from handlers.bank import BankCustomer, BankRegister, BankUnavailable
 from handlers.effects import Audit, OpenLink
-from handlers.flow import Accepted, Again, Goto, OpenPage, PageDone, PageForm, Refused, Taken, Turn
+from handlers.flow import Accepted, Again, Ask, Goto, OpenPage, PageDone, PageForm, Refused, Taken, Turn
 from handlers.identity import Identity
 from handlers.message import CustomerId, Document
 from handlers.proving import Proving, Rules
@@ -38,12 +38,27 @@ FINAL: Final = frozenset({"active_certificate", "bad_name", "too_many_today"})
 """What no other answer on the same page would change."""
 
 
+PLACES: Final = ("this_pc", "usb", "phone", "folder")
+
+
 class Denied(Exception):
     """The registration authority says no: `code` is a word of `page.error.*`."""
 
     def __init__(self, code: str) -> None:
         super().__init__(code)
         self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Succession:
+    """The new certificate takes the place of `serial` once it is kept; that one is then revoked because of `ends`.
+
+    `ends` is RFC 5280 §5.3.1's name. The end stays, or is `extended` by a year.
+    """
+
+    serial: str
+    ends: str
+    extended: bool
 
 
 class Registry(Protocol):
@@ -53,7 +68,14 @@ class Registry(Protocol):
         """Until when an active certificate of this profile lasts, if there is one; `withdraw_unkept`'s do not count."""
 
     async def check(
-        self, customer: BankCustomer, profile: str, csr: bytes, r: bytes, asker: CustomerId, now: datetime
+        self,
+        customer: BankCustomer,
+        profile: str,
+        csr: bytes,
+        r: bytes,
+        asker: CustomerId,
+        now: datetime,
+        succession: Succession | None = None,
     ) -> None:
         """Raises `Denied` for whatever `enroll` would refuse; nothing is stored."""
 
@@ -66,10 +88,17 @@ class Registry(Protocol):
         r: bytes,
         evidence: Mapping[str, str],
         now: datetime,
+        succession: Succession | None = None,
     ) -> Issued:
         """Issue once per `request_id`. Raises `Denied`."""
 
     async def issued_for(self, request_id: str) -> bool: ...
+
+    async def successor_end(self, serial: str, *, extended: bool) -> datetime:
+        """When what succeeds `serial` would end. Raises `Denied`."""
+
+    async def signed(self, serial: str, certificate: bytes, signature: bytes, message: bytes, now: datetime) -> bool:
+        """Whether `message` was signed with the key of this very certificate, which is valid now."""
 
     async def order(self, number: str, profile: str) -> str:
         """Names the purchase of this customer's next certificate; the same until one is kept."""
@@ -97,6 +126,17 @@ class Issuing(Proving):
     ) -> None:
         super().__init__(bank, identity, texts, rules)
         self.registry, self.pages, self.ca_name = registry, pages, ca_name
+
+    # -- where it will live -----------------------------------------------------------------------------------
+
+    async def ask_place(self, turn: Turn) -> Ask:
+        return Ask(PLACES)
+
+    async def take_place(self, turn: Turn, answer: str) -> Taken:
+        if answer not in PLACES:
+            return Again("not_offered")
+        turn.data["place"] = answer
+        return None
 
     # -- the secure page --------------------------------------------------------------------------------------
 
@@ -134,14 +174,16 @@ class Issuing(Proving):
             turn.say(self.install_guide(turn.data["place"], answer.result.get("system", ""), turn.locale))
             return None
         if answer == "new_link":
-            return Goto("page")
+            # Two open pages would be two requests: the one before this is over.
+            alive = turn.now < datetime.fromisoformat(turn.data["link_until"])
+            return Goto("page", say="page.replaced" if alive else None)
         if turn.now >= datetime.fromisoformat(turn.data["link_until"]):
             return Goto("page", say="page.renewed")
         return Again("waiting", free=True, meant=forgiving.finished(answer))
 
     async def submit_page(self, turn: Turn, form: PageForm) -> Accepted | Refused:
         """The browser's request: factor answer, CSR and R. Issues once; the same key again gets the same answer."""
-        if not self.proven(turn):
+        if not self.may_submit(turn):
             return Refused("proof_lapsed", final=True)
         customer = await self.bank_customer(turn)
         try:
@@ -169,22 +211,45 @@ class Issuing(Proving):
             }
         )
 
+    def may_submit(self, turn: Turn) -> bool:
+        """Whether what was proven in the chat still holds."""
+        return self.proven(turn)
+
+    async def prove_on_page(
+        self, turn: Turn, customer: BankCustomer, form: PageForm, csr: bytes
+    ) -> tuple[Refused | None, str]:
+        """What is proven on the page itself, and its name for the audit."""
+        return await self.second_factor(customer, form, turn.now)
+
+    def succession(self, turn: Turn) -> Succession | None:
+        """What the new certificate replaces, if anything."""
+        return None
+
+    def fee(self, turn: Turn) -> int:
+        return self.rules.business_fee if turn.data["kind"] == "business" else 0
+
+    def evidence(self, turn: Turn) -> Mapping[str, str]:
+        """What was proven and how, for the audit."""
+        return {
+            "code": turn.data.get("challenge", ""),
+            "factor": turn.data.get("factor", ""),
+            "terms": turn.data.get("terms", {}).get("sha256", ""),
+            "conversation": turn.customer,
+            "journey": self.name,
+        }
+
     async def enrolled(self, turn: Turn, link_id: str, customer: BankCustomer, csr: bytes, r: bytes) -> Issued:
         """The certificate of this link, once. Raises `Denied`."""
-        evidence = {
-            "code": turn.data["challenge"],
-            "factor": turn.data.get("factor", ""),
-            "terms": turn.data["terms"]["sha256"],
-            "conversation": turn.customer,
-        }
-        return await self.registry.enroll(link_id, customer, turn.data["kind"], csr, r, evidence, turn.now)
+        return await self.registry.enroll(
+            link_id, customer, turn.data["kind"], csr, r, self.evidence(turn), turn.now, self.succession(turn)
+        )
 
     async def _clear(self, turn: Turn, customer: BankCustomer, form: PageForm, csr: bytes, r: bytes) -> Refused | None:
         """Everything that may speak against issuing: the second factor, then the rest."""
         # What was right for this very request is not asked again: its cells or its code are spent by then.
         request = hashlib.sha256(form.link_id.encode() + csr + r).hexdigest()
         if turn.data.get("passed") != request:
-            refused, factor = await self.second_factor(customer, form, turn.now)
+            refused, factor = await self.prove_on_page(turn, customer, form, csr)
             if refused:
                 return refused
             turn.data["factor"], turn.data["passed"] = factor, request
@@ -193,9 +258,9 @@ class Issuing(Proving):
     async def may_issue(self, turn: Turn, customer: BankCustomer, csr: bytes, r: bytes) -> Refused | None:
         """Whatever else may speak against issuing, the fee last: who pays gets a certificate."""
         try:
-            await self.registry.check(customer, turn.data["kind"], csr, r, turn.customer, turn.now)
-            fee = self.rules.business_fee if turn.data["kind"] == "business" else 0
-            if fee:
+            kind, succession = turn.data["kind"], self.succession(turn)
+            await self.registry.check(customer, kind, csr, r, turn.customer, turn.now, succession)
+            if fee := self.fee(turn):
                 order = await self.registry.order(customer.number, turn.data["kind"])
                 if not await self.bank.charge(customer.number, fee, f"{order}:{fee}"):
                     return Refused("fee_unpaid", final=True)
@@ -208,11 +273,6 @@ class Issuing(Proving):
     async def show_page(self, turn: Turn) -> Mapping[str, Any]:
         """What the secure page shows before anything is spent."""
         customer, t = await self.bank_customer(turn), self.texts[turn.locale]
-        factor = await self.identity.usable_factor(customer)
-        shown: dict[str, Any] = {"kind": factor}
-        if factor == "card":
-            cells = (await self.identity.cells(customer.number, turn.now)).positions
-            shown["cells"] = [{"cell": cell, "half": half} for cell, half in cells]
         rows = {
             "name": masking.name(customer.name),
             "account": masking.account(turn.data["account"]),
@@ -221,7 +281,7 @@ class Issuing(Proving):
         }
         return {
             "summary": [{"label": t(f"enroll.summary.{row}"), "value": value} for row, value in rows.items()],
-            "factor": shown,
+            "factor": await self.factor_shown(customer, turn.now),
             "place": turn.data["place"],
             "profile": turn.data["kind"],
         }

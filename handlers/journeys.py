@@ -22,9 +22,14 @@ class Journeys:
     def __init__(self, flows: Mapping[str, Flow], nonce: Callable[[], str]) -> None:
         self.flows, self.nonce = flows, nonce
 
-    async def begin(self, draft: Draft, name: str) -> None:
-        """Start a journey. A person may be called in the middle of another one, which waits; others ask first."""
-        talk = draft.talk
+    def knows(self, asked: str) -> bool:
+        """Whether `asked` is a journey, or one with a wish of its own: `revoke`, `revoke:release`."""
+        name, _, wish = asked.partition(":")
+        return name in self.flows and (not wish or wish in self.flows[name].wishes)
+
+    async def begin(self, draft: Draft, asked: str) -> None:
+        """Start a journey. Urgent ones begin in the middle of another, which waits; others ask first."""
+        talk, (name, _, wish) = draft.talk, asked.partition(":")
         if talk.flow is not None:
             if talk.paused is not None and talk.paused.flow == name:
                 talk.flow, talk.paused = talk.paused, None
@@ -32,12 +37,12 @@ class Journeys:
                 draft.say("common.already_here")
                 await self.ask_again(draft)
                 return
-            if name != "person":
-                draft.replies.append(say(draft.texts, "common.switch", (f"switch:{name}", "cmd:continue")))
+            if not self.flows[name].urgent:
+                draft.replies.append(say(draft.texts, "common.switch", (f"switch:{asked}", "cmd:continue")))
                 return
             talk.paused = talk.flow
         flow = self.flows[name]
-        state = FlowState(name, flow.version, flow.steps[0], {})
+        state = FlowState(name, flow.version, flow.steps[0], {"wish": wish} if wish else {})
         talk.flow = state
         walker = self.walker(draft, state)
         await self.settle(draft, walker, await walker.start())

@@ -19,6 +19,7 @@ class Person(Flow):
 
     name: ClassVar[str] = "person"
     steps: ClassVar[tuple[str, ...]] = ("wish",)
+    urgent: ClassVar[bool] = True
 
     def __init__(self, reference: Callable[[], str], hours: Hours, queue: Queue) -> None:
         self.reference, self.hours, self.queue = reference, hours, queue

@@ -23,6 +23,8 @@ class Rules:
 
     link_life: timedelta
     proof_life: timedelta
+    link_lasts: timedelta
+    """How long a conversation that has proven to be somebody may look at what they have."""
     business_fee: int
     new_id: Callable[[], str]
 
@@ -69,11 +71,16 @@ class Proving(Flow):
         if found is None or not any(forgiving.same_name(name, one) for one in known if one):
             return Again("no_match", meant=True)
         turn.data["number"] = found.number
-        if until := self.identity.phone_rests(found, turn.now):
-            return Stop("phone_changed", {"until": until}, ("cmd:person",))
-        return self.unfit(found, turn) or await self._unprovable(found)
+        if stop := self.too_new_a_phone(found, turn):
+            return stop
+        return self.unfit(found, turn) or await self.unprovable(found, turn)
 
-    async def _unprovable(self, found: BankCustomer) -> Taken:
+    def too_new_a_phone(self, found: BankCustomer, turn: Turn) -> Stop | None:
+        until = self.identity.phone_rests(found, turn.now)
+        return Stop("phone_changed", {"until": until}, ("cmd:person",)) if until else None
+
+    async def unprovable(self, found: BankCustomer, turn: Turn) -> Taken:
+        """What keeps a customer from proving who they are to the end, before any code is sent."""
         if await self.identity.usable_factor(found):
             return None
         locked = found.factors or found.locked_factors
@@ -122,6 +129,15 @@ class Proving(Flow):
         turn.effect(KnowAs((await self.bank_customer(turn)).number))
         turn.data["proof"] = {"bound": bound, "at": turn.now.isoformat()}
         return None
+
+    async def factor_shown(self, customer: BankCustomer, now: datetime) -> dict[str, Any]:
+        """What the secure page asks of the second factor: its kind, and which cells of a card."""
+        factor = await self.identity.usable_factor(customer)
+        shown: dict[str, Any] = {"kind": factor}
+        if factor == "card":
+            cells = (await self.identity.cells(customer.number, now)).positions
+            shown["cells"] = [{"cell": cell, "half": half} for cell, half in cells]
+        return shown
 
     async def second_factor(self, customer: BankCustomer, form: PageForm, now: datetime) -> tuple[Refused | None, str]:
         given = form.fields.get("factor")

@@ -196,9 +196,9 @@ class Reception:
                 await self.interruptions.obey(draft, rest)
             case "lang" if rest in self.texts:
                 await self.interruptions.speak(draft, rest)
-            case "start" if rest in self.flows:
+            case "start" if self.journeys.knows(rest):
                 await self.journeys.begin(draft, rest)
-            case "switch" if rest in self.flows:
+            case "switch" if self.journeys.knows(rest):
                 if any(value == f"switch:{rest}" for value, _ in draft.talk.offered):
                     draft.talk.flow = draft.talk.paused = None
                 await self.journeys.begin(draft, rest)

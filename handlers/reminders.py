@@ -34,8 +34,8 @@ def word(t: Texts, kind: str, serial: str, until: datetime, now: datetime, *, ou
     if left < 0:
         return say(t, "reminder.after", ("start:enroll", "cmd:person"), kind=kind, until=until)
     if left == 0:
-        return say(t, "reminder.today", ("means:int_renew", *choices[1:]), kind=kind)
-    return say(t, "reminder.ahead", ("means:int_renew", *choices), kind=kind, left=left, until=until)
+        return say(t, "reminder.today", ("start:renew", *choices[1:]), kind=kind)
+    return say(t, "reminder.ahead", ("start:renew", *choices), kind=kind, left=left, until=until)
 
 
 class ReminderBook(Protocol):

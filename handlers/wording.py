@@ -13,9 +13,10 @@ from handlers.texts import Texts
 
 MENU = (
     "start:enroll",
-    "means:faq_prerequisites",
-    "means:faq_lost",
-    "means:faq_renew_period",
+    "start:status",
+    "start:renew",
+    "start:reissue",
+    "start:revoke",
     "cmd:person",
     "cmd:language",
 )
@@ -29,7 +30,8 @@ def global_label(texts: Texts, value: str) -> str:
             short = f"faq.{rest}.short"
             return texts(short) if short in texts else texts(f"faq.{rest}.question")
         case "start" | "switch":
-            return texts(f"{rest}.start")
+            flow, _, wish = rest.partition(":")
+            return texts(f"{flow}.wish.{wish}" if wish else f"{flow}.start")
         case "rate":
             return texts(f"common.choice.rate_{rest.partition(':')[0]}")
         case "desk":
@@ -42,9 +44,8 @@ def global_label(texts: Texts, value: str) -> str:
 
 
 def flow_key(texts: Texts, flow: str, rest: str) -> str:
-    """The flow's own sentence, or the one that identity steps share."""
-    own = f"{flow}.{rest}"
-    return own if own in texts else f"identity.{rest}"
+    """The flow's own sentence, or the one that journeys share: of identity, or of issuing."""
+    return next((key for key in (f"{flow}.{rest}", f"identity.{rest}") if key in texts), f"enroll.{rest}")
 
 
 def global_choices(texts: Texts, values: Iterable[str]) -> tuple[Choice, ...]:
@@ -73,7 +74,7 @@ def question(texts: Texts, state: FlowState, asked: Question, progress: tuple[in
             key,
             texts(key, **_named(asked.params)),
             step_choices(texts, state, asked.choices),
-            Link(asked.url, texts(f"{state.flow}.{state.step}.link"), asked.link_id),
+            Link(asked.url, texts(flow_key(texts, state.flow, f"{state.step}.link")), asked.link_id),
             progress=progress,
         )
     if asked.variant:

@@ -218,10 +218,14 @@ class Talk:
         """The phone's messages, newest first."""
         return [text for _, text in await self.service.phones.messages(self.demo.phone.replace("-", ""), 1000)]
 
+    async def codes(self) -> list[str]:
+        """The codes on the phone, newest first."""
+        found = (re.search(r"(?<!\d)\d{6}(?!\d)", text) for text in await self.sms())
+        return [match[0] for match in found if match]
+
     async def code(self) -> str:
         """The newest code on the phone."""
-        found = (re.search(r"(?<!\d)\d{6}(?!\d)", text) for text in await self.sms())
-        return next(match[0] for match in found if match)
+        return (await self.codes())[0]
 
     async def state(self) -> dict[str, Any]:
         """What the conversation remembers."""

@@ -148,7 +148,8 @@ def test_links_lead_to_answers() -> None:
     for slug, one in links.items():
         assert set(one.related) <= LABELS - {slug}, slug
         assert one.next is not None or not slug.startswith("faq_"), slug
-        assert one.next in {None, "cmd:person", "start:enroll", "start:cleanup", *wishes - {f"means:{slug}"}}, slug
+        journeys = {f"start:{flow}" for flow in faq.FLOWS.values()}
+        assert one.next in {None, "cmd:person", "start:cleanup", *journeys, *wishes - {f"means:{slug}"}}, slug
         assert (one.next or "")[len("means:") :] not in one.related, slug
 
 

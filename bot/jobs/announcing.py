@@ -25,6 +25,7 @@ from handlers.wording import say
 
 ISSUED, UNKEPT = "issued", "unkept"
 KINDS: Final = (ISSUED, UNKEPT)
+NOT_ME: Final = ("start:revoke:not_me", "cmd:person")
 
 
 def put_notice(tx: Tx, sealer: Sealer, kind: str, serial: str, now: datetime) -> None:
@@ -49,16 +50,28 @@ class Announcing:
         self.database, self.sealer, self.certificates, self.bank = database, sealer, certificates, bank
         self.conversation, self.texts, self.clock, self.default_locale = conversation, texts, clock, default_locale
 
+    async def deliver_act(self, item: Item, opened: dict[str, Any]) -> None:
+        """What was done in somebody's name, with the way to stop it if it was not them."""
+
+        def word(t: Texts) -> Reply:
+            kind = t(f"enroll.kind_name.{opened['profile']}") if opened["profile"] else ""
+            return say(t, f"notice.{item.kind}", NOT_ME, **({"kind": kind} if kind else {}))
+
+        await self._tell(item, opened["number"], word, opened["here"])
+
     async def deliver(self, item: Item, opened: dict[str, Any]) -> None:
         record = await self.certificates.by_serial(Serial(int(opened["serial"], 16)))
         if record is None:
             raise Undeliverable("no such certificate")
-        customer = await self.bank.by_number(CustomerNumber(record.plan.subscriber))
-        if customer is None:
-            raise Undeliverable("the bank no longer knows this customer")
-        word = self._word(item.kind, record)
         # Where it was issued, it has just been said.
         here = record.plan.evidence.get("conversation") if item.kind == ISSUED else None
+        await self._tell(item, record.plan.subscriber, self._word(item.kind, record), here)
+
+    async def _tell(self, item: Item, number: str, word: Callable[[Texts], Reply], here: str | None) -> None:
+        """In every conversation of this customer but `here`, and by SMS."""
+        customer = await self.bank.by_number(CustomerNumber(number))
+        if customer is None:
+            raise Undeliverable("the bank no longer knows this customer")
         known = await self.database.read(known_as, customer.number)
         for row in known:
             if row["customer"] == here or row["unreachable_at"]:
@@ -84,7 +97,9 @@ class Announcing:
         def word(t: Texts) -> Reply:
             if kind == UNKEPT:
                 return say(t, "notice.unkept", ("start:enroll", "cmd:person"))
+            journey = record.plan.evidence.get("journey", "enroll")
+            key = f"notice.issued_{journey}" if record.plan.replaces is not None else "notice.issued"
             profile = t(f"enroll.kind_name.{record.plan.profile}")
-            return say(t, "notice.issued", ("cmd:person",), kind=profile, until=record.plan.not_after)
+            return say(t, key, NOT_ME, kind=profile, until=record.plan.not_after)
 
         return word

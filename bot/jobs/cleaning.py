@@ -1,7 +1,7 @@
 """What must not stay: certificates nobody kept, conversations stuck behind a finished page, rows past their time."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -36,9 +36,11 @@ class Cleaning:
         registration: RegistrationAuthority,
         conversation: Conversation,
         clock: Callable[[], datetime],
+        settle: Callable[[str, datetime], Awaitable[None]],
     ) -> None:
+        """`settle(link_id, now)` has what was issued on a page take the place of what it replaces."""
         self.database, self.sealer, self.links, self.registration = database, sealer, links, registration
-        self.conversation, self.clock = conversation, clock
+        self.conversation, self.clock, self.settle = conversation, clock, settle
 
     async def take_on(self) -> None:
         """Conversations whose page has finished while the process died."""
@@ -50,7 +52,8 @@ class Cleaning:
                 log.exception("a conversation could not go on", extra={"link": link.id})
 
     async def resume(self, link: OneTimeLink) -> None:
-        """The page has finished: the conversation goes on, once."""
+        """The page has finished: its certificate takes its place, and the conversation goes on, once."""
+        await self.settle(link.id, self.clock())
         await self.conversation.resume(link.channel, link.address, link.customer, PageDone(link.id, link.result or {}))
         await self.links.resumed(link.id, self.clock())
 

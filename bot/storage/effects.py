@@ -8,21 +8,26 @@ from bot.storage import elsewhere, handovers, outbox, reminders
 from bot.storage.audit import AuditTrail
 from bot.storage.database import Tx
 from bot.storage.instants import text_of
+from bot.storage.owner_effects import OwnerEffectWriter
 from handlers.effects import (
     AcceptTerms,
     Audit,
+    ChangeStatus,
     Effect,
     EndHandover,
     Feedback,
     ForgetElsewhere,
     HandedOver,
     Handover,
+    KeepDocument,
     KnowAs,
     OpenLink,
     RegisterElsewhere,
     ReminderChoice,
     StartChallenge,
+    TickPlace,
     Unanswered,
+    Unlink,
     UseChallenge,
     WishReminders,
 )
@@ -41,6 +46,7 @@ class EffectWriter:
 
     def __init__(self, audit: AuditTrail, sealer: Sealer) -> None:
         self.audit, self.sealer = audit, sealer
+        self.owners = OwnerEffectWriter(audit, sealer)
 
     def __call__(self, tx: Tx, effect: Effect, turn: TurnRecord, last_seq: int) -> None:
         at = text_of(turn.at)
@@ -78,6 +84,7 @@ class EffectWriter:
                     "UPDATE links SET done_at = :at, resumed_at = :at WHERE id = :id AND done_at IS NULL",
                     id=effect.link_id, at=at,
                 )  # fmt: skip
+                self.owners.settle(tx, effect.link_id, turn)
             case AcceptTerms():
                 tx.execute(
                     "INSERT INTO agreements (number, version, locale, sha256, agreed_at) "
@@ -88,12 +95,8 @@ class EffectWriter:
                     tx, turn.at, turn.customer, "terms accepted", effect.number,
                     {"version": effect.version, "sha256": effect.sha256},
                 )  # fmt: skip
-            case KnowAs():
-                tx.execute(
-                    "INSERT INTO known_as (customer, number, at) VALUES (:customer, :number, :at) "
-                    "ON CONFLICT (customer, number) DO UPDATE SET at = excluded.at",
-                    customer=turn.customer, number=effect.number, at=at,
-                )  # fmt: skip
+            case KnowAs() | Unlink() | ChangeStatus() | TickPlace() | KeepDocument():
+                self.owners(tx, effect, turn)
             case Feedback():
                 tx.execute(
                     "INSERT INTO feedback (customer, message_id, slug, helpful, at) "

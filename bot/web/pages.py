@@ -71,7 +71,8 @@ class SecurePages:
         profile = self.service.registration.authority.profile(shown["profile"])
         return self.room.page(
             "secure.html", self.room.door.session(request), 200 if state != "gone" else 404,
-            purpose="issue", state=state, locale=locale, texts=texts.section("page"), login_check=None,
+            purpose=shown.get("purpose", "issue"), old=shown.get("old"),
+            state=state, locale=locale, texts=texts.section("page"), login_check=None,
             expires_at=(link.expires_at if link else self.service.clock()).isoformat(),
             outside=outside_kakaotalk(request, self.service.pages_at + request.url.path),
             summary=shown["summary"], factor=shown["factor"], place=shown["place"], key=_KEYS[profile.keys[0]],
@@ -122,6 +123,10 @@ class SecurePages:
                 fields=result.fields,
                 **dict(result.params),
             )
+        if link.purpose == "prove":
+            # Nothing is made on this page: that the factor was right is all the conversation waits for.
+            await self.service.links.finish(link.id, {}, self.service.clock())
+            await self._resume(link.id)
         return JSONResponse(dict(result.data))
 
     async def done(self, request: Request) -> Response:

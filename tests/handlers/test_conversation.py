@@ -192,7 +192,7 @@ async def test_two_services_take_turns_through_the_journey(house: House) -> None
         house.service = services[0]
         assert talk.replies[-1].key == "enroll.done"
         assert len(await talk.certificates()) == 1
-        assert len(await talk.sms()) == 2  # the code; and that a certificate was issued
+        assert len(await talk.sms()) == 3  # the code; that the chat is linked; that a certificate was issued
 
 
 async def test_two_services_and_one_confirmation(house: House) -> None:

@@ -52,11 +52,11 @@ async def test_the_agreement_is_kept_with_what_was_shown(talk: Talk) -> None:
 
 async def test_another_place_and_nothing_else_again(talk: Talk) -> None:
     await talk.walk("review")
-    sent = len(await talk.sms())
+    sent = len(await talk.codes())
     await talk.presses("보관할 곳 바꾸기", "enroll.place.ask")
     words = await talk.presses("USB", "enroll.review.ask", at="enroll.review")
     assert "보관할 곳 USB" in words
-    assert len(await talk.sms()) == sent
+    assert len(await talk.codes()) == sent
     await talk.presses("발급하기", "enroll.page.ask")
     assert ((await talk.page().shown()) or {})["place"] == "usb"
 
@@ -74,7 +74,7 @@ async def test_another_account_voids_the_code(talk: Talk) -> None:
     await talk.presses("계좌 바꾸기", "identity.account.ask")
     await talk.says(SECOND, "identity.name.ask")
     await talk.says("김데모", "identity.code.ask")
-    assert len(await talk.sms()) == 2
+    assert len(await talk.codes()) == 2
     shown = await talk.says(await talk.code(), "enroll.details.ask")
     assert "022" in shown
     review = await talk.presses("네, 맞아요", "enroll.review.ask", at="enroll.review")
@@ -87,7 +87,7 @@ async def test_the_same_account_again_needs_no_second_code(talk: Talk) -> None:
     await talk.walk("review")
     await talk.presses("계좌 바꾸기", "identity.account.ask")
     await talk.says("00021 1101011", "enroll.review.ask")
-    assert len(await talk.sms()) == 1
+    assert len(await talk.codes()) == 1
 
 
 async def test_another_kind_and_back_to_the_first(talk: Talk) -> None:
@@ -101,7 +101,7 @@ async def test_another_kind_and_back_to_the_first(talk: Talk) -> None:
     await talk.says("000-21-1101-011", "identity.name.ask")
     await talk.says("김데모", "enroll.details.ask")  # the code still holds for exactly this
     await talk.presses("네, 맞아요", "enroll.review.ask")
-    assert len(await talk.sms()) == 1
+    assert len(await talk.codes()) == 1
 
 
 async def test_the_same_kind_again_changes_nothing(talk: Talk) -> None:
@@ -116,7 +116,7 @@ async def test_back_from_a_change_is_the_review_again(talk: Talk, change: str) -
     await talk.presses(change)
     await talk.says("뒤로", "enroll.review.ask", at="enroll.review")
     await talk.says("뒤로", "enroll.place.ask")
-    assert len(await talk.sms()) == 1
+    assert len(await talk.codes()) == 1
 
 
 async def test_back_in_the_middle_of_a_change_of_account(talk: Talk) -> None:

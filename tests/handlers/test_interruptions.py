@@ -39,7 +39,7 @@ async def test_all_the_way_back_and_on_again(talk: Talk) -> None:
         await talk.says("뒤로")
     assert talk.at == "enroll.prepare"
     await talk.walk("page")
-    assert len(await talk.sms()) == 1  # the proof still held
+    assert len(await talk.codes()) == 1  # the proof still held
 
 
 @pytest.mark.parametrize("step", STEPS)

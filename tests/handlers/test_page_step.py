@@ -36,7 +36,7 @@ async def test_no_button_finishes_a_page(talk: Talk, value: str) -> None:
 async def test_a_new_link_ends_the_old_one(talk: Talk) -> None:
     await talk.walk("page")
     old = talk.page()
-    await talk.presses("새 링크 받기", "enroll.page.ask")
+    await talk.presses("새 링크 받기", "enroll.page.replaced", "enroll.page.ask")
     assert talk.page().link_id != old.link_id
     assert await old.shown() is None
     assert await old.submit({}) == Refused("link_gone", final=True)
@@ -130,7 +130,7 @@ async def test_what_was_issued_and_not_kept_is_withdrawn_for_the_next(talk: Talk
     await talk.walk("page")
     assert isinstance(await talk.page().submit(key=1), Accepted)
     [lost] = await talk.certificates()
-    await talk.presses("새 링크 받기", "enroll.page.ask")
+    await talk.presses("새 링크 받기", "enroll.page.replaced", "enroll.page.ask")
     assert await talk.certificates() == [lost]  # a code alone revokes nothing
     assert isinstance(await talk.page().submit(key=2), Accepted)
     record = await talk.service.certificates.by_serial(lost.plan.serial)
@@ -232,7 +232,7 @@ async def test_a_token_code_works_once(house: House) -> None:
     talk = await house.talk("lee").walk("page")
     code = await talk.page().factor()
     assert isinstance(await talk.page().submit(code, key=1), Accepted)
-    await talk.presses("새 링크 받기", "enroll.page.ask")  # not kept: withdrawn
+    await talk.presses("새 링크 받기", "enroll.page.replaced", "enroll.page.ask")  # not kept: withdrawn
     assert await talk.page().submit(code, key=2) == Refused("otp_wrong", {"left": 4})
     house.clock.forward(seconds=30)
     assert isinstance(await talk.page().submit(key=2), Accepted)

@@ -12,6 +12,7 @@ import {
 } from "./page.mjs";
 import { bindFields, clearDigits, clearPasswords, readForm } from "./secure/fields.mjs";
 import { offerFiles } from "./secure/files.mjs";
+import { OldKeyError, bindOldKey, signWithOld } from "./secure/old_key.mjs";
 import * as pending from "./secure/pending.mjs";
 import { telegram } from "./telegram.mjs";
 
@@ -43,9 +44,14 @@ async function takeKey(password) {
   return { csr, r };
 }
 
+/** What is proven here: the second factor, or that the old key is in hand. It signs this very request, and no other. */
+async function proof(factor, csr) {
+  return page.old ? { old: await signWithOld(csr) } : { factor };
+}
+
 /** Ask for the certificate, make the files, show them. The same key gets the same answer, however often it asks. */
-async function fetchCertificate(key, factor, view) {
-  const body = { factor, csr: toBase64(key.csr), r: toBase64(key.r) };
+async function fetchCertificate(key, proven, view) {
+  const body = { ...proven, csr: toBase64(key.csr), r: toBase64(key.r) };
   show("working");
   say("working.request");
   try {
@@ -64,7 +70,7 @@ async function fetchCertificate(key, factor, view) {
     find("#finish").onclick = () => finish(copy);
   } catch (error) {
     if (error instanceof Unreachable) {
-      stuck(words("problem.title"), words("problem.network"), () => fetchCertificate(key, factor, view));
+      stuck(words("problem.title"), words("problem.network"), () => fetchCertificate(key, proven, view));
     } else if (error instanceof Refusal) {
       refuse(error, view);
     } else {
@@ -103,10 +109,35 @@ async function make(event) {
   show("working");
   say("working.key");
   try {
-    await fetchCertificate(await takeKey(password), factor, "form");
+    const key = await takeKey(password);
+    await fetchCertificate(key, await proof(factor, key.csr), "form");
   } catch (error) {
-    fail(error);
+    if (error instanceof OldKeyError) showErrors(show("form", { focus: false }), error.message, error.errors);
+    else fail(error);
   }
+}
+
+/** The page asks for the second factor and for nothing else. */
+async function confirm(event) {
+  event.preventDefault();
+  const view = find('[data-view="form"]');
+  const { factor, errors } = readForm();
+  if (Object.keys(errors).length) {
+    showErrors(view, words("form.errors"), errors);
+    return;
+  }
+  showErrors(view, "");
+  const button = find("button[type=submit]", view);
+  button.disabled = true;
+  try {
+    await post(`${here}/issue`, { factor });
+    clearDigits();
+    show("done");
+  } catch (error) {
+    if (error instanceof Refusal) refuse(error, "form");
+    else showErrors(view, words("problem.network"));
+  }
+  button.disabled = false;
 }
 
 async function resume(event) {
@@ -122,7 +153,7 @@ async function resume(event) {
   try {
     const { r } = await workshop.ask("resume", { sealed, password: input.value });
     showErrors(view, "");
-    await fetchCertificate({ csr, r }, null, "resume"); // the factor was right the first time
+    await fetchCertificate({ csr, r }, {}, "resume"); // what was proven was right the first time
   } catch {
     fault("resume.wrong");
   }
@@ -177,7 +208,8 @@ function start() {
     bindFields();
     bindShowButtons();
     watchTime();
-    find('[data-view="form"] form').addEventListener("submit", make);
+    if (page.old) bindOldKey();
+    find('[data-view="form"] form').addEventListener("submit", page.purpose === "prove" ? confirm : make);
     show("form", { focus: false });
   } else if (page.state === "issued" && pending.recall()) {
     bindShowButtons();

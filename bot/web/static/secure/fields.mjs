@@ -2,6 +2,7 @@
 
 import { RULES, broken } from "../keys/password.mjs";
 import { element, find, page, sign, words } from "../page.mjs";
+import { oldKeyErrors } from "./old_key.mjs";
 
 const password = () => find("#password");
 const again = () => find("#again");
@@ -47,10 +48,7 @@ function sayLater() {
   };
 }
 
-export function bindFields() {
-  for (const label of document.querySelectorAll("[data-fill]")) {
-    label.textContent = words(label.dataset.fill, { cell: label.dataset.cell });
-  }
+function bindPassword() {
   buildRules();
   judge();
   compare();
@@ -60,6 +58,13 @@ export function bindFields() {
     compare();
   });
   again().addEventListener("input", compare);
+}
+
+export function bindFields() {
+  for (const label of document.querySelectorAll("[data-fill]")) {
+    label.textContent = words(label.dataset.fill, { cell: label.dataset.cell });
+  }
+  if (password()) bindPassword();
   for (const input of document.querySelectorAll("[data-digits]")) {
     input.addEventListener("input", () => {
       // Pasted with blanks, or typed full-width: the digits are what counts.
@@ -87,6 +92,8 @@ export function readForm() {
     factor = { otp: value };
     if (value.length !== 6) errors.otp = words("factor.otp_missing");
   }
+  if (page.old) Object.assign(errors, oldKeyErrors());
+  if (!password()) return { factor, password: "", errors };
   if (broken(password().value).length) errors.password = words("password.weak");
   else if (password().value !== again().value) errors.again = words("password.different");
   return { factor, password: password().value, errors };
@@ -97,5 +104,5 @@ export function clearDigits() {
 }
 
 export function clearPasswords() {
-  for (const input of document.querySelectorAll("#password, #again, #resume-password")) input.value = "";
+  for (const input of document.querySelectorAll("#password, #again, #resume-password, #old-password")) input.value = "";
 }

@@ -1,0 +1,76 @@
+"""Who a conversation belongs to, what they have, and where they have registered it: `handlers.owning.Owners` in SQL.
+
+A link that is too old to look with still brings notices: being told of one's own certificate needs no fresher proof.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from hashlib import sha256
+
+from bot.storage.certificate_rows import hex_of, record_of
+from bot.storage.database import Database, Tx
+from bot.storage.instants import instant
+from ca.ports import Record, Status
+from handlers.bank import CustomerNumber
+from handlers.message import CustomerId
+from handlers.owning import Owned, Places
+
+
+class OwnerRecords:
+    """`lasts`: how long a conversation that was linked may look."""
+
+    def __init__(self, database: Database, lasts: timedelta) -> None:
+        self.database, self.lasts = database, lasts
+
+    async def linked(self, customer: CustomerId, now: datetime) -> tuple[CustomerNumber, datetime] | None:
+        def look(tx: Tx) -> tuple[CustomerNumber, datetime] | None:
+            row = tx.one(
+                "SELECT number, at FROM known_as WHERE customer = :customer ORDER BY at DESC LIMIT 1", customer=customer
+            )
+            if row is None:
+                return None
+            until = instant(row["at"]) + self.lasts
+            return (CustomerNumber(row["number"]), until) if now < until else None
+
+        return await self.database.read(look)
+
+    async def owned(self, number: CustomerNumber) -> Sequence[Owned]:
+        def look(tx: Tx) -> list[Owned]:
+            rows = tx.all(
+                "SELECT c.* FROM certificates c LEFT JOIN links l ON l.id = c.request_id "
+                "WHERE c.subscriber = :number AND c.in_place = 1 AND c.status IN ('valid', 'held') "
+                # Its page was never finished: nobody has its key.
+                "AND (l.id IS NULL OR l.done_at IS NOT NULL) ORDER BY c.issued_at DESC, c.serial",
+                number=number,
+            )
+            return [_owned(record_of(row)) for row in rows]
+
+        return await self.database.read(look)
+
+    async def places(self, serial: str) -> Places:
+        def look(tx: Tx) -> Places:
+            row = tx.one("SELECT replaces FROM certificates WHERE serial = :serial", serial=serial)
+            before = _places(tx, row["replaces"]) if row and row["replaces"] else ()
+            return Places(_places(tx, serial), before)
+
+        return await self.database.read(look)
+
+
+def _places(tx: Tx, serial: str) -> tuple[str, ...]:
+    rows = tx.all("SELECT place FROM registered_places WHERE serial = :serial ORDER BY at, place", serial=serial)
+    return tuple(row["place"] for row in rows)
+
+
+def _owned(record: Record) -> Owned:
+    assert record.der is not None
+    plan = record.plan
+    return Owned(
+        serial=hex_of(plan.serial),
+        profile=plan.profile,
+        held=record.status is Status.HELD,
+        not_before=plan.not_before,
+        not_after=plan.not_after,
+        held_at=record.revoked_at,
+        fingerprint=sha256(record.der).digest().hex(":").upper(),
+        certificate=record.der,
+    )

@@ -1,0 +1,154 @@
+"""Journeys about a certificate somebody already has: which one, and what may be done to it now.
+
+A conversation that is linked to a customer of the bank is not asked for account and name again. The link lets look and
+no more: whatever changes something wants a fresh proof (`Proving`), however lately the last one was.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Final, Literal, Protocol
+
+from handlers.bank import BankCustomer, CustomerNumber
+from handlers.flow import SKIP, Again, Ask, Stop, Taken, Turn
+from handlers.identity import bound_to
+from handlers.message import CustomerId
+from handlers.proving import Proving
+from handlers.texts import KOREA
+
+RENEWAL: Final = timedelta(days=30)
+"""How long before the day of its end a certificate may be renewed."""
+LOST: Final = ("start:enroll", "start:status", "cmd:person")
+
+State = Literal["valid", "held", "expired"]
+
+
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """A certificate in its subscriber's hands. `serial` is 40 hexadecimal digits; `fingerprint` SHA-256, in pairs."""
+
+    serial: str
+    profile: str
+    held: bool
+    not_before: datetime
+    not_after: datetime
+    held_at: datetime | None
+    fingerprint: str
+    certificate: bytes = field(repr=False)
+
+    def state(self, now: datetime) -> State:
+        if now > self.not_after:
+            return "expired"
+        return "held" if self.held else "valid"
+
+    def days_left(self, now: datetime) -> int:
+        """Whole Korean days from today to the day of its end, negative afterwards."""
+        return (self.not_after.astimezone(KOREA).date() - now.astimezone(KOREA).date()).days
+
+    def renewable_from(self) -> datetime:
+        """The first moment of the Korean day on which renewal opens."""
+        opens = self.not_after.astimezone(KOREA) - RENEWAL
+        return opens.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where a certificate was registered, as its owner ticked it off; `before` were its predecessor's."""
+
+    ticked: tuple[str, ...] = ()
+    before: tuple[str, ...] = ()
+
+
+class Owners(Protocol):
+    """Who a conversation belongs to, and what they have."""
+
+    async def linked(self, customer: CustomerId, now: datetime) -> tuple[CustomerNumber, datetime] | None:
+        """The bank's customer this conversation has proven to be, and until when that lets it look."""
+
+    async def owned(self, number: CustomerNumber) -> Sequence[Owned]:
+        """Kept and in their place, newest first; one that has ended stays until the next is issued."""
+
+    async def places(self, serial: str) -> Places: ...
+
+
+class Owning(Proving):
+    """`data` holds number, account and kind; `serial` once one is chosen, `linked` where nothing was asked."""
+
+    owners: Owners
+    unproven: ClassVar[frozenset[str]] = frozenset({"account", "name", "code"})
+    """Steps at which nothing has to be proven (any more)."""
+
+    def unfit(self, found: BankCustomer, turn: Turn) -> Taken:
+        turn.data["kind"] = found.kind
+        return None
+
+    def plan(self, turn: Turn) -> tuple[str, ...]:
+        known = {"account", "name"} if turn.data.get("linked") else set[str]()
+        return tuple(step for step in self.steps if step not in known)
+
+    def wants_code(self, turn: Turn) -> bool:
+        """Whether this journey, as chosen so far, needs a code to the phone."""
+        return True
+
+    def lapsed(self, turn: Turn, step: str) -> str | None:
+        if step in self.unproven or "kept" in turn.data or "number" not in turn.data:
+            return None
+        return None if not self.wants_code(turn) or self.proven(turn) else "code"
+
+    async def begin_account(self, turn: Turn) -> Any:
+        known = await self.owners.linked(turn.customer, turn.now)
+        customer = known and await self.bank.by_number(known[0])
+        if not customer:
+            turn.data.pop("linked", None)
+            return None
+        turn.data |= {"number": customer.number, "account": customer.account, "kind": customer.kind, "linked": True}
+        return self.too_new_a_phone(customer, turn) or await self.unprovable(customer, turn) or SKIP
+
+    async def begin_code(self, turn: Turn) -> Any:
+        return await super().begin_code(turn) if self.wants_code(turn) else SKIP
+
+    def _bound(self, turn: Turn) -> str:
+        return bound_to(self.name, turn.data.get("wish", ""), turn.data["number"], turn.data["account"])
+
+    # -- which one --------------------------------------------------------------------------------------------
+
+    async def mine(self, turn: Turn) -> Sequence[Owned]:
+        return await self.owners.owned(turn.data["number"])
+
+    async def chosen(self, turn: Turn) -> Owned | None:
+        """The certificate this is about, as it stands now; None when it is gone."""
+        return next((one for one in await self.mine(turn) if one.serial == turn.data.get("serial")), None)
+
+    def concerns(self, one: Owned, turn: Turn) -> bool:
+        """Whether a certificate is one that this journey could be about."""
+        return True
+
+    async def nothing(self, turn: Turn) -> Stop:
+        """What is said when there is no such certificate."""
+        return Stop("none", choices=LOST)
+
+    async def begin_which(self, turn: Turn) -> Any:
+        fitting = [one for one in await self.mine(turn) if self.concerns(one, turn)]
+        turn.data["fitting"] = [one.serial for one in fitting]
+        if not fitting:
+            return await self.nothing(turn)
+        turn.data["serial"] = fitting[0].serial
+        return SKIP if len(fitting) == 1 else None
+
+    async def ask_which(self, turn: Turn) -> Ask:
+        t = self.texts[turn.locale]
+        labels = {
+            str(number): t(
+                "status.which.label", kind=t(f"enroll.kind_name.{one.profile}"), until=one.not_after,
+                state=t(f"status.state.{one.state(turn.now)}"),
+            )
+            for number, one in enumerate((one for one in await self.mine(turn) if self.concerns(one, turn)), 1)
+        }  # fmt: skip
+        return Ask(tuple(labels), labels=labels)
+
+    async def take_which(self, turn: Turn, answer: str) -> Taken:
+        fitting = turn.data["fitting"]
+        if not answer.isdecimal() or not 1 <= int(answer[:2]) <= len(fitting):
+            return Again("not_offered")
+        turn.data["serial"] = fitting[int(answer[:2]) - 1]
+        return None
