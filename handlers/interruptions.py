@@ -40,6 +40,8 @@ class Interruptions:
                 await self.journeys.begin(draft, name)
             case "person":
                 await self.journeys.begin(draft, "person")
+            case "lost":
+                await self.journeys.begin(draft, "revoke")
             case "language":
                 draft.say("common.language", *(f"lang:{name}" for name in self.texts))
             case "help" | "menu" if talk.flow is not None:

@@ -12,7 +12,7 @@ from handlers.understanding.keyboard import as_korean
 from handlers.understanding.reading import Lang, tidy
 from handlers.understanding.spoken import spoken
 
-Command = Literal["cancel", "back", "restart", "help", "person", "language"]
+Command = Literal["cancel", "back", "restart", "help", "person", "language", "lost"]
 
 _LANGS: Final[tuple[Lang, ...]] = ("ko", "en")
 _NOISE: Final = re.compile(r"[\s.,!~…ㅠㅜㅋㅎ^]+")
