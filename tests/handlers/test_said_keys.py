@@ -15,7 +15,18 @@ from itertools import chain
 import pytest
 
 from ca import errors
-from handlers import conversation, enroll, interruptions, issuing, journeys, owning, proving, reception, renew, succeeding
+from handlers import (
+    conversation,
+    enroll,
+    interruptions,
+    issuing,
+    journeys,
+    owning,
+    proving,
+    reception,
+    renew,
+    succeeding,
+)
 from handlers.enroll import Enroll
 from handlers.flow import Flow
 from handlers.person import Person
@@ -107,7 +118,9 @@ def wanted(flow: type[Flow]) -> tuple[set[str], set[str]]:
 def test_whatever_a_flow_says_is_written(texts: Texts, flow: type[Flow]) -> None:
     keys, above = wanted(flow)
     here = {
-        flow_key(texts, flow.name, key.partition(".")[2]) for key in texts if key.startswith((flow.name, "identity", "enroll"))
+        flow_key(texts, flow.name, key.partition(".")[2])
+        for key in texts
+        if key.startswith((flow.name, "identity", "enroll"))
     }
     relative = {key.partition(".")[2] for key in here}
     missing = {
@@ -124,7 +137,9 @@ def test_whatever_a_flow_says_is_written(texts: Texts, flow: type[Flow]) -> None
 
 @both
 def test_whatever_a_page_is_refused_with_is_written(texts: Texts) -> None:
-    sources = [ast.parse(inspect.getsource(module)) for module in (enroll, issuing, proving, renew, succeeding, conversation)]
+    sources = [
+        ast.parse(inspect.getsource(module)) for module in (enroll, issuing, proving, renew, succeeding, conversation)
+    ]
     words = {p for tree in sources for call in calls(tree, "Refused") for p in patterns(argument(call, 0, "error"))}
     assert {"proof_lapsed", "fee_unpaid", "factor_locked", "link_gone", "unavailable"} <= words
     refusals = {error.code for error in errors.RequestRefused.__subclasses__()} | {"too_many_today", "not_ready"}
