@@ -1,4 +1,4 @@
-"""Renewal as customers walk it: from thirty days before the end until the day itself, with the old key or as oneself."""
+"""Renewal as customers walk it: from thirty days before the end until that day, with the old key or as oneself."""
 
 import base64
 from datetime import UTC, datetime

@@ -110,7 +110,8 @@ async def test_ended_for_good_only_after_asking_once_more(owner: Talk) -> None:
 
 @pytest.mark.parametrize(
     ("why", "reason"),
-    [("남이 알게 된 것 같아요", "keyCompromise"), ("이름이나 소속이 바뀌었어요", "affiliationChanged"), ("다른 이유", "unspecified")],
+    [("남이 알게 된 것 같아요", "keyCompromise"), ("이름이나 소속이 바뀌었어요", "affiliationChanged"),
+     ("다른 이유", "unspecified")],
 )  # fmt: skip
 async def test_the_reason_is_the_lists_reason(owner: Talk, why: str, reason: str) -> None:
     await owner.presses(LOST, "revoke.wish.ask")

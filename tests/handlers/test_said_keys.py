@@ -22,6 +22,7 @@ from handlers import (
     issuing,
     journeys,
     owning,
+    proof_page,
     proving,
     reception,
     renew,
@@ -43,6 +44,7 @@ from handlers.wording import MENU, flow_key, global_label
 
 FLOWS: tuple[type[Flow], ...] = (Enroll, Status, Renew, Reissue, Revoke, Person, Reminders, Register, RegisteredOnes)
 CONSTANTS = (enroll, issuing, owning)
+REFUSING = (enroll, issuing, proving, proof_page, renew, succeeding, conversation)
 TEXTS = load_texts()
 both = pytest.mark.parametrize("texts", TEXTS.values(), ids=TEXTS)
 
@@ -137,9 +139,7 @@ def test_whatever_a_flow_says_is_written(texts: Texts, flow: type[Flow]) -> None
 
 @both
 def test_whatever_a_page_is_refused_with_is_written(texts: Texts) -> None:
-    sources = [
-        ast.parse(inspect.getsource(module)) for module in (enroll, issuing, proving, renew, succeeding, conversation)
-    ]
+    sources = [ast.parse(inspect.getsource(module)) for module in REFUSING]
     words = {p for tree in sources for call in calls(tree, "Refused") for p in patterns(argument(call, 0, "error"))}
     assert {"proof_lapsed", "fee_unpaid", "factor_locked", "link_gone", "unavailable"} <= words
     refusals = {error.code for error in errors.RequestRefused.__subclasses__()} | {"too_many_today", "not_ready"}

@@ -1,4 +1,4 @@
-"""My certificates: what is shown to whom, what can be taken along, where it is registered, and whose a conversation is."""
+"""My certificates: what is shown to whom, what can be taken along, where it is registered, whose a chat is."""
 
 import re
 from datetime import UTC, date, datetime
@@ -88,7 +88,7 @@ async def test_the_calendar(owner: Talk) -> None:
     await owner.presses(MINE, "status.done")
     await owner.presses("달력에 넣기(.ics)", "status.handed_calendar", "status.done_next")
     content = await document(owner)
-    events = [one for one in Calendar.from_ical(content).walk("VEVENT")]
+    events = list(Calendar.from_ical(content).walk("VEVENT"))
     assert [one.decoded("dtstart") for one in events] == [date(2027, 10, 23), date(2027, 11, 22)]
     assert [len(one.walk("VALARM")) for one in events] == [1, 2]
     assert "김" not in content.decode()
@@ -150,8 +150,6 @@ async def test_what_nobody_kept_is_not_shown(talk: Talk) -> None:
     await talk.presses(MINE, "status.stop.none")
 
 
-@pytest.mark.parametrize(
-    "value", ["start:status:everything", "start:revoke:everything", "start:nothing", "start:enroll:x"]
-)
+@pytest.mark.parametrize("value", ["start:status:all", "start:revoke:x", "start:no", "start:enroll:x"])
 async def test_no_button_begins_what_is_not_there(talk: Talk, value: str) -> None:
     await talk.presses(Choice(value, "x"), "common.old_button", "common.menu")
