@@ -145,9 +145,9 @@ def test_what_this_authority_did_not_lint_as_it_stands_is_linted_before_it_is_si
     linted: list[bytes] = []
     check = lint.check
 
-    def counted(tbs: bytes, profile: Profile, issuer: Issuer) -> x509.Certificate:
+    def counted(tbs: bytes, profile: Profile, issuer: Issuer, *, successor: bool) -> x509.Certificate:
         linted.append(tbs)
-        return check(tbs, profile, issuer)
+        return check(tbs, profile, issuer, successor=successor)
 
     monkeypatch.setattr(lint, "check", counted)
     signed = first.sign(record)
