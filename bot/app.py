@@ -25,7 +25,7 @@ from bot.jobs.announcing import ISSUED, KINDS, Announcing, put_notice
 from bot.jobs.answering import Answering
 from bot.jobs.cleaning import Cleaning
 from bot.jobs.delivering import Delivering
-from bot.jobs.listing import Listing
+from bot.jobs.listing import EVERY, Listing
 from bot.jobs.reminding import Reminding
 from bot.jobs.runner import Job, Runner
 from bot.jobs.telling import CHAT, Telling
@@ -333,7 +333,7 @@ async def _build(
             Job("deliver", delivering.work, 1.0),
             Job("remind", reminding.work, 60.0),
             Job("tell", telling.work, 1.0),
-            Job("crl", listing.work, 20.0),
+            Job("crl", listing.work, EVERY.total_seconds()),
             Job("answers", answering.work, 1.0),
             Job("resume", cleaning.take_on, 10.0),
             Job("learn", own_model.refresh, 5.0),

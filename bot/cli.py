@@ -117,7 +117,7 @@ def _run(verb: Verb, arguments: argparse.Namespace, settings: Settings) -> int:
     from bot.serving import PortTaken
     from bot.storage.database import DatabaseError
     from bot.vault import VaultRefused
-    from ca.errors import CaError
+    from ca.errors import BadRequest, CaError, NotFound
 
     texts = _texts(settings)
     try:
@@ -132,6 +132,10 @@ def _run(verb: Verb, arguments: argparse.Namespace, settings: Settings) -> int:
         return 0
     except VaultRefused as refused:
         print(texts(f"ca.error.{refused.word}", **refused.params), file=sys.stderr)
+    except NotFound:
+        print(texts("cli.no_certificate"), file=sys.stderr)
+    except BadRequest:  # the one wish of an operator that a certificate's status can refuse
+        print(texts("cli.not_on_hold"), file=sys.stderr)
     except (DatabaseError, CaError, SealingError, OSError) as error:
         log.debug("could not start", exc_info=error)
         print(texts("cli.startup_failed", reason=error), file=sys.stderr)

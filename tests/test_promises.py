@@ -13,7 +13,7 @@ def functions(file: Path) -> set[str]:
     return {one.name for one in ast.walk(ast.parse(file.read_text("utf-8"))) if hasattr(one, "name")}
 
 
-PROMISES = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", (ROOT / "docs/promises.md").read_text("utf-8"))
+PROMISES = sorted(set(re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", (ROOT / "docs/promises.md").read_text("utf-8"))))
 JUDGES = (ROOT / "docs/judges.md").read_text("utf-8")
 
 
@@ -23,9 +23,11 @@ def test_every_promise_is_held_by_a_test_that_exists(file: str, test: str) -> No
     assert test in functions(ROOT / file)
 
 
-def test_every_row_of_promises_names_one() -> None:
-    rows = re.findall(r"^\| (?!promise|-)", (ROOT / "docs/promises.md").read_text("utf-8"), re.MULTILINE)
-    assert len(rows) == len(PROMISES) >= 20
+def test_every_row_of_promises_names_one_or_says_not_yet() -> None:
+    rows = re.findall(r"^\| (?!promise|rule|-).*", (ROOT / "docs/promises.md").read_text("utf-8"), re.MULTILINE)
+    assert all(re.search(r"`tests/[\w/]+\.py::test_|\| [^|]*not (yet|offered)[^|]* \|$", row) for row in rows)
+    named = {found[1] for row in rows if (found := re.match(r"\| ([NP]\d+) \|", row))}
+    assert named == {f"N{n}" for n in range(1, 24)} | {f"P{n}" for n in range(1, 17)}
 
 
 def test_the_table_of_judges_is_that_of_the_code() -> None:

@@ -30,6 +30,8 @@ FRESH: Final = ocsp.LIFETIME / 4
 """Older ones are signed anew in the background."""
 TRUSTED: Final = timedelta(seconds=4)
 """How long the last look at the status changes is good for."""
+SHOWN_WITHIN: Final = TRUSTED + timedelta(seconds=1)
+"""A revocation is in every worker's answers by then: they look each second."""
 AT_A_TIME: Final = 200
 """Signed anew in one turn of the job, so that it never holds up the loop for long."""
 

@@ -22,6 +22,10 @@ FRESH: Final = timedelta(hours=6)
 RECHECKED: Final = timedelta(seconds=5)
 """After that a worker looks whether another one has published."""
 
+EVERY: Final = timedelta(seconds=20)
+SHOWN_WITHIN: Final = 3 * EVERY
+"""A revocation is in the list by then: a look, the signing of a long list, `RECHECKED`."""
+
 
 class Shelf(Protocol):
     """Where lists are made from and kept: `bot.storage.lists.Lists`."""

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from bot.app import Service
-from bot.jobs import listing
+from bot.jobs import answering, listing
 from bot.web.room import Room
 from ca import ceremony, keys, names, ocsp, profiles
 from ca.crl import REASONS
@@ -63,6 +63,8 @@ def facts(service: Service) -> dict[str, Any]:
         "ocsp_key": _kind(keys.kind(public_key(signer.certificate))) if signer else "-",
         "root_years": ceremony.ROOT_YEARS,
         "issuing_years": ceremony.ISSUING_YEARS,
+        "ocsp_seconds": int(answering.SHOWN_WITHIN.total_seconds()),
+        "crl_seconds": int(listing.SHOWN_WITHIN.total_seconds()),
         "ocsp_hours": _hours(ocsp.LIFETIME),
         "crl_hours": _hours(listing.LIFETIME),
         "crl_fresh_hours": _hours(listing.FRESH),

@@ -51,7 +51,9 @@ def test_from_hold_to_revocation(folder: Path, serial: str, capsys: pytest.Captu
     assert verb(folder, "certificates", "list", "--status", "held", "--customer", "DEMO0001") == 0
     assert serial in capsys.readouterr().out
     assert verb(folder, "certificates", "release", serial) == 0
-    assert verb(folder, "certificates", "release", serial) == 2, "not on hold"
+    capsys.readouterr()
+    assert verb(folder, "certificates", "release", serial) == 2
+    assert "효력정지된 인증서가 아니" in capsys.readouterr().err
     assert verb(folder, "certificates", "revoke", serial, "--reason", "privilegeWithdrawn") == 2
     assert "--yes" in capsys.readouterr().err
     assert verb(folder, "certificates", "revoke", serial, "--reason", "privilegeWithdrawn", "--yes") == 0
@@ -69,8 +71,9 @@ def test_from_hold_to_revocation(folder: Path, serial: str, capsys: pytest.Captu
 
 
 @pytest.mark.parametrize("given", ["f" * 40, "1"])
-def test_an_unknown_serial(folder: Path, given: str) -> None:
+def test_an_unknown_serial(folder: Path, given: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert verb(folder, "certificates", "show", given) == 2
+    assert "certtalk certificates list" in capsys.readouterr().err
     assert verb(folder, "certificates", "revoke", given, "--reason", "superseded", "--yes") == 2
 
 

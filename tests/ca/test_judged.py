@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp as library
 
 from ca import crl, npki, pkcs12
+from ca.authority import CertificateAuthority
 from ca.partition import partition_of
 from ca.ports import Record, RevokedEntry, Serial, Standing, Status
 from tests import judges
@@ -89,6 +91,29 @@ def test_a_subscribers_certificate(made: Made) -> None:
     judges.lint_subscriber(made.leaf, made.issuing)
 
 
+@pytest.mark.parametrize(
+    ("profile", "kind"),
+    [("personal", "p-256"), ("business", "rsa-2048"), ("general", "p-256"), ("general", "ed25519")],
+)
+def test_every_kind_of_certificate(made: Made, tmp_path: Path, profile: str, kind: str) -> None:
+    authority = made.pki.authority
+    offered = replace(authority.profile(profile), keys=(kind,))
+    asked = enrollment(profile=profile, csr=keyed(kind))
+    own = CertificateAuthority(made.pki.issuer, {profile: offered})
+    leaf = tmp_path / "leaf.der"
+    leaf.write_bytes(own.sign(Record(own.prepare(asked, made.now), Status.PLANNED)))
+    judges.lint_subscriber(leaf, made.issuing)
+    judges.verify_chain(leaf, made.issuing, made.root)
+
+
+def keyed(kind: str) -> bytes:
+    """A request for a key of this kind; Ed25519 signs without a digest of its own."""
+    if kind != "ed25519":
+        return request(subscriber_key(kind))
+    builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
+    return builder.sign(Ed25519PrivateKey.generate(), None).public_bytes(Encoding.DER)
+
+
 def test_the_chain(made: Made, tmp_path: Path) -> None:
     output = judges.verify_chain(made.leaf, made.issuing, made.root)
     assert "PASS  openssl verify -x509_strict" in output
@@ -115,12 +140,13 @@ def test_revocation_lists(made: Made) -> None:
     judges.check_crl(made.write("part.crl", sign(issuer, revoked[:1], 2, made.now, DAY, part)), made.issuing)
 
 
-@pytest.mark.parametrize("status", ["good", "revoked", "unknown"])
+@pytest.mark.parametrize("status", ["good", "revoked", "hold", "unknown"])
 def test_ocsp_answers(made: Made, status: str) -> None:
     serial, issuer = made.record.plan.serial, made.pki.issuer.name
     known = {
         "good": {serial: Standing(issuer, Status.VALID)},
         "revoked": {serial: Standing(issuer, Status.REVOKED, made.now, "superseded")},
+        "hold": {serial: Standing(issuer, Status.HELD, made.now, "certificateHold")},
         "unknown": {},
     }[status]
 
@@ -131,7 +157,9 @@ def test_ocsp_answers(made: Made, status: str) -> None:
     issuing = made.pki.issuer.certificate
     asked = library.OCSPRequestBuilder().add_certificate(leaf, issuing, hashes.SHA256()).build()
     answer = asyncio.run(made.pki.authority.answer_ocsp(asked.public_bytes(Encoding.DER), lookup, made.now))
-    judges.check_ocsp(made.write(f"{status}.ocsp", answer), made.issuing, made.leaf, status)
+    judges.check_ocsp(
+        made.write(f"{status}.ocsp", answer), made.issuing, made.leaf, "revoked" if status == "hold" else status
+    )
 
 
 @only_default
