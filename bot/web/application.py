@@ -25,6 +25,7 @@ from bot.web.ocsp import OcspDesk
 from bot.web.pages import SecurePages
 from bot.web.pki import PkiDesk
 from bot.web.policy import PolicyPage
+from bot.web.preview import Preview
 from bot.web.room import Room
 from bot.web.telegram import TelegramRoom
 from handlers.bank import BankUnavailable
@@ -49,7 +50,7 @@ class Application:
             *(MiniApp(pages, token).routes if (token := service.settings.telegram_token.get_secret_value()) else []),
             *DevicePages(room).routes,
             *PkiDesk(room).routes,
-            *(DemoDesk(room).routes if service.settings.demo else []),
+            *([*DemoDesk(room).routes, *Preview(room).routes] if service.settings.demo else []),
             *self._webhook(telegram),
             *([*KakaoRoom(kakao).routes, *KakaoFiles(room, kakao).routes] if kakao else []),
             Route("/healthz", self.health),
