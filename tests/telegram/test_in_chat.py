@@ -1,5 +1,6 @@
 """Secrets typed into a Telegram chat: deleted while they are used, and found nowhere afterwards."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -118,3 +119,22 @@ async def test_a_secret_is_deleted_whichever_way_it_came(
     await until(lambda: sent not in person.chat.messages)
     assert api.faults.impatient == []
     assert typed not in str(person.chat.messages)
+
+
+async def test_the_last_word_many_times_is_one_certificate(
+    person: Person, api: BotApi, house: House, telegram: Telegram  # noqa: F811
+) -> None:  # fmt: skip
+    """Sixteen first deliveries at once, then each again under its own id and under new ones."""
+    for text, word in ((await digits(house, person), "새 비밀번호"), (PASSWORD, "한 번 더")):
+        person.says(text)
+        await hears(person, word)
+    said = person.says(PASSWORD)
+    first = next(one for one in reversed(api.updates.history) if one.get("message", {}).get("text") == PASSWORD)
+    assert first["message"]["message_id"] == said["message_id"]
+    again = [first | {"update_id": first["update_id"] + 1000 + n} for n in range(16)]
+    await asyncio.gather(*(telegram.receiver.take(one) for one in [first] * 16 + again))
+    await asyncio.gather(*(telegram.receiver.take(one) for one in [first] * 16 + again))
+    assert len(await house.rows("SELECT serial FROM certificates")) == 1
+    await telegram.sender.idle()
+    assert len([one for one in person.heard() if "document" in one]) == 1
+    assert PASSWORD not in str(await house.rows("SELECT body FROM messages"))

@@ -20,6 +20,7 @@ from bot.channels.telegram.courtesy import Courtesy
 from bot.channels.telegram.ordering import PerChat
 from bot.channels.telegram.reading import Heard, Unreadable, read
 from bot.channels.telegram.sending import AGAIN, CHANNEL, Sender
+from bot.channels.telegram.typed import TypedLately
 from bot.channels.telegram.writing import resolve
 from bot.storage.bubbles import unreachable
 from bot.web.guard import Pace
@@ -50,6 +51,7 @@ class Receiver:
         self.inbound = Pace(per_minute, burst=per_minute)
         self._committed: OrderedDict[int, None] = OrderedDict()
         self._groups: OrderedDict[int, None] = OrderedDict()
+        self.typed = TypedLately()
 
     async def take(self, data: Mapping[str, Any]) -> None:
         """One update's JSON. Raises what kept its turn from being committed."""
@@ -112,7 +114,14 @@ class Receiver:
         said = Incoming(
             CHANNEL, heard.address, customer, _message_id(heard), heard.text, choice, _known(heard, self.service)
         )
-        gone = self._delete_soon(heard) if await self._is_secret(heard, customer) else None
+        gone = None
+        if await self._is_secret(heard, customer):
+            gone = self._delete_soon(heard)
+            self.typed.remember(heard.chat, heard.text, self.service.clock())
+        elif heard.message_id is not None and self.typed.knows(heard.chat, heard.text, self.service.clock()):
+            if not await self._delete_soon(heard):
+                await self._tell(heard, customer, "telegram.typed.kept")
+            return
         async with self._meanwhile(heard) as answer:
             answered = await self.service.conversation.handle(said)
             old = any(reply.key == "common.old_button" for reply in answered.replies[:1])
