@@ -5,7 +5,7 @@ Storage has a benchmark of its own with a real PostgreSQL: `python -m benchmarks
 
 import sys
 
-from benchmarks import issue, telegram, turns, understanding
+from benchmarks import issue, kakao, telegram, turns, understanding
 from benchmarks.measuring import in_fast_loop, machine
 
 if __name__ == "__main__":
@@ -13,5 +13,6 @@ if __name__ == "__main__":
     print(machine())
     in_fast_loop(turns.main(2 * patience))
     in_fast_loop(telegram.main(3 * patience))
+    in_fast_loop(kakao.main(2 * patience))
     in_fast_loop(issue.main(int(400 * patience)))
     understanding.main(patience / 2)
