@@ -10,6 +10,7 @@ from datetime import timedelta
 from hashlib import sha256
 from typing import Any, Final
 
+from cryptography import x509
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -17,7 +18,7 @@ from starlette.routing import Route
 from bot.app import Service
 from bot.jobs import answering, listing
 from bot.web.room import Room
-from ca import ceremony, keys, names, ocsp, profiles
+from ca import keys, names, ocsp, profiles
 from ca.crl import REASONS
 from ca.issuer import public_key
 from ca.registration import UNFINISHED_FOR
@@ -61,8 +62,8 @@ def facts(service: Service) -> dict[str, Any]:
         "root_key": _kind(keys.kind(public_key(authority.current.root))),
         "issuing_key": _kind(keys.kind(authority.current.public_key)),
         "ocsp_key": _kind(keys.kind(public_key(signer.certificate))) if signer else "-",
-        "root_years": ceremony.ROOT_YEARS,
-        "issuing_years": ceremony.ISSUING_YEARS,
+        "root_years": years(authority.current.root),
+        "issuing_years": years(authority.current.certificate),
         "ocsp_seconds": int(answering.SHOWN_WITHIN.total_seconds()),
         "crl_seconds": int(listing.SHOWN_WITHIN.total_seconds()),
         "ocsp_hours": _hours(ocsp.LIFETIME),
@@ -128,6 +129,11 @@ class PolicyPage:
 
 def _kind(kind: str) -> str:
     return {"p-256": "P-256", "ed25519": "Ed25519"}.get(kind, kind.upper())
+
+
+def years(certificate: x509.Certificate) -> int:
+    """For how long it was made: the ceremony's order may say otherwise than its default."""
+    return round((certificate.not_valid_after_utc - certificate.not_valid_before_utc).days / 365.25)
 
 
 def _hours(duration: timedelta) -> int:

@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
-from bot.web.policy import OUTLINE, facts, statement
+from bot.web.policy import OUTLINE, facts, statement, years
+from ca import ceremony
+from ca.signing import SoftwareKey
 from handlers.texts import LOCALES, load_texts
+from tests.ca.pki import NOW, subscriber_key
 from tests.outside import Outside
 
 TEXTS = load_texts()
@@ -70,3 +73,9 @@ async def test_another_profile_is_another_text_and_edition(outside: Outside) -> 
     editions = [re.search("configuration: ([0-9a-f]{12})", one) for one in (before, after)]
     assert len({one[1] for one in editions if one}) == 2
     assert await page() == before
+
+
+@pytest.mark.parametrize("ordered", [1, 10, 25])
+def test_years_are_those_of_the_certificate(ordered: int) -> None:
+    key = SoftwareKey(subscriber_key("p-256"))
+    assert years(ceremony.make_root(key, ceremony.name("Root", organization="Bank"), NOW, years=ordered)) == ordered
