@@ -1,6 +1,6 @@
 """A whole year of reminders in which the job is killed every month (SIGKILL): each stage of each certificate once.
 
-20,000 certificates; `CERTTALK_TEST_CERTIFICATES=1000000` for the real thing. The year itself is the benchmark's.
+2,000 certificates; `CERTTALK_TEST_CERTIFICATES=1000000` for the real thing. The year itself is the benchmark's.
 """
 
 import os
@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks.reminders import drain, fill, once_each, through
 from bot.storage.database import open_database
 
-CERTIFICATES = int(os.environ.get("CERTTALK_TEST_CERTIFICATES") or 20_000)
+CERTIFICATES = int(os.environ.get("CERTTALK_TEST_CERTIFICATES") or 2_000)
 
 
 async def test_a_year_killed_every_month(tmp_path: Path) -> None:
