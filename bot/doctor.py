@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
+from bot.learning import keeping
 from bot.sealing import SealingError
 from bot.settings import ENV_FILE, Settings, is_loopback, unknown_settings
 from bot.storage.audit import newest
@@ -26,6 +27,7 @@ from bot.vault.keyring import open_file
 from bot.vault.passphrases import passphrase_file
 from ca.errors import CaError
 from handlers.texts import Texts
+from handlers.understanding.model import Model, ModelRefused
 
 RELEASED: Final = datetime(2026, 11, 1, tzinfo=UTC)
 """A clock that shows less is wrong: this program did not exist then."""
@@ -54,7 +56,7 @@ async def examine(settings: Settings, env_file: Path = ENV_FILE, now: datetime |
     now = now or datetime.now(UTC)
     database, last_record = await _database(settings)
     local = await asyncio.to_thread(
-        lambda: [*_configuration(settings, env_file), *_disk(settings), *_keys(settings, now)]
+        lambda: [*_configuration(settings, env_file), *_disk(settings), *_own_model(settings), *_keys(settings, now)]
     )
     return [*local, database, _clock(now, last_record)]
 
@@ -138,6 +140,17 @@ def _disk(settings: Settings) -> Iterator[Finding]:
         yield Finding("space", "fault", "none", {"free": free})
     else:
         yield Finding("space", *(("ok", "ok") if free >= ENOUGH_MB else ("warning", "low")), {"free": free})
+
+
+def _own_model(settings: Settings) -> Iterator[Finding]:
+    file = settings.data / keeping.FILE
+    if file.is_file():
+        try:
+            Model.read(file.read_bytes())
+        except (ModelRefused, OSError):
+            yield Finding("understanding", "warning", "refused", {"path": file})
+        else:
+            yield Finding("understanding", "ok", "own")
 
 
 def _keys(settings: Settings, now: datetime) -> Iterator[Finding]:

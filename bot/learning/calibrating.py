@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Self
 
-from handlers.understanding.matcher import ACTS
+from handlers.understanding.matcher import ACTS, lead
 from handlers.understanding.model import OUT_OF_SCOPE, Limits
 
 STEEPNESS: Final = 4.0
@@ -31,7 +31,7 @@ class Guess:
     right: bool
     top: str
     lead: float
-    """Of the best label of ours over "out of scope"."""
+    """Of the best label of ours over "out of scope", as `matcher.lead` has it."""
     margin: float
     """Of the best label over the second."""
 
@@ -40,7 +40,7 @@ class Guess:
         (top, best), (_, second), *_ = sorted(
             ((label, score) for label, score in scores.items() if label != OUT_OF_SCOPE), key=lambda pair: -pair[1]
         )
-        return cls(labels[0] != OUT_OF_SCOPE, top in labels, top, best - scores[OUT_OF_SCOPE], best - second)
+        return cls(labels[0] != OUT_OF_SCOPE, top in labels, top, lead(best, scores[OUT_OF_SCOPE]), best - second)
 
 
 def limits_of(guesses: Sequence[Guess]) -> Limits:

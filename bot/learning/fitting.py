@@ -6,7 +6,7 @@ rarity (IDF). Chance plays no part: the seed is fixed and everything is sorted, 
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from bot.learning.calibrating import Guess, limits_of
@@ -18,7 +18,7 @@ from handlers.understanding.reading import language, tidy
 
 LARGEST: Final = 40_000
 """Features kept, those with the most to say: the file stays at about two megabytes."""
-REGULARITY: Final = 0.5
+REGULARITY: Final = 2.0
 SEED: Final = 20261122
 SECOND_WISH: Final = 0.7
 """What a message with several wishes counts as an example of each wish after its first."""
@@ -32,7 +32,7 @@ class TrainingMissing(RuntimeError):
 def pack(utterances: Sequence[Utterance]) -> bytes:
     """A model's file. Raises `TrainingMissing`."""
     lesson = _Lesson(utterances)
-    limits = limits_of(lesson.guesses())
+    limits = limits_of([Guess.of(one.labels, scores) for one, scores in lesson.crossed()])
     everything = range(len(utterances))
     names, values, machine = lesson.fit(everything)
     weights = machine.coef_.T.tolist()
@@ -46,6 +46,14 @@ def pack(utterances: Sequence[Utterance]) -> bytes:
     )  # fmt: skip
 
 
+def crossed(
+    utterances: Sequence[Utterance], heard: Callable[[str], str] | None = None
+) -> list[tuple[Utterance, Mapping[str, float]]]:
+    """Each utterance, as `heard`, with the scores of a model that has not learned it: one of `FOLDS`, each held out of
+    another part. Raises `TrainingMissing`."""
+    return list(_Lesson(utterances).crossed(heard))
+
+
 class _Lesson:
     """Utterances with their features, worked out once for every fit."""
 
@@ -55,27 +63,24 @@ class _Lesson:
         self.features = [_features(one.text) for one in utterances]
         self._sparse, self._svm = _libraries()
 
-    def guesses(self) -> list[Guess]:
-        """What models say that have not seen the utterance: every one is held out of one of `FOLDS` fits."""
-        guessed: list[Guess] = []
+    def crossed(self, heard: Callable[[str], str] | None = None) -> Iterator[tuple[Utterance, Mapping[str, float]]]:
         for fold in range(FOLDS):
             held = self._fold(fold)
             inside = set(held)
             names, values, machine = self.fit([i for i in range(len(self.utterances)) if i not in inside])
-            matrix, _ = self._matrix(held, {name: at for at, name in enumerate(names)}, values)
+            said = [_features(heard(self.utterances[i].text)) if heard else self.features[i] for i in held]
+            matrix = self._matrix(said, {name: at for at, name in enumerate(names)}, values)
             for i, scores in zip(held, machine.decision_function(matrix).tolist(), strict=True):
-                by_label = dict(zip((self.labels[c] for c in machine.classes_), scores, strict=True))
-                guessed.append(Guess.of(self.utterances[i].labels, by_label))
-        return guessed
+                yield self.utterances[i], dict(zip((self.labels[c] for c in machine.classes_), scores, strict=True))
 
     def fit(self, chosen: Sequence[int]) -> tuple[list[str], list[float], Any]:
         """Names and values of the features of the utterances `chosen`, and the machine that has learned from them."""
         seen = Counter(feature for i in chosen for feature in self.features[i])
         names = sorted(feature for feature, times in seen.items() if times > 1)
         values = [(math.log((1 + len(chosen)) / (1 + seen[name])) + 1) * KINDS[name[0]] for name in names]
-        matrix, rows = self._matrix(chosen, {name: at for at, name in enumerate(names)}, values)
+        matrix = self._matrix([self.features[i] for i in chosen], {name: at for at, name in enumerate(names)}, values)
         repeated, wanted, counts = [], [], []
-        for row, i in zip(rows, chosen, strict=True):
+        for row, i in enumerate(chosen):
             for rank, label in enumerate(self.utterances[i].labels):
                 repeated.append(row)
                 wanted.append(self.labels.index(label))
@@ -84,18 +89,17 @@ class _Lesson:
         machine.fit(matrix[repeated], wanted, sample_weight=counts)
         return names, values, machine
 
-    def _matrix(self, chosen: Sequence[int], column: Mapping[str, int], values: Sequence[float]) -> tuple[Any, range]:
+    def _matrix(self, said: Sequence[set[str]], column: Mapping[str, int], values: Sequence[float]) -> Any:
         begin: list[int] = [0]
         columns: list[int] = []
         entries: list[float] = []
-        for i in chosen:
-            at = sorted(column[feature] for feature in self.features[i] if feature in column)
+        for found in said:
+            at = sorted(column[feature] for feature in found if feature in column)
             length = math.hypot(*(values[c] for c in at)) or 1.0
             columns.extend(at)
             entries.extend(values[c] / length for c in at)
             begin.append(len(columns))
-        shape = (len(chosen), len(values))
-        return self._sparse.csr_matrix((entries, columns, begin), shape=shape), range(len(chosen))
+        return self._sparse.csr_matrix((entries, columns, begin), shape=(len(said), len(values)))
 
     def _fold(self, number: int) -> list[int]:
         """Every `FOLDS`th utterance of each label: the folds hold the labels in the same shares."""

@@ -14,7 +14,7 @@ from handlers.understanding.keyboard import jamo, strokes
 from handlers.understanding.reading import Lang
 from handlers.understanding.shorthand import expand
 
-VERSION: Final = 1
+VERSION: Final = 2
 KINDS: Final = {"c": 1.0, "j": 0.8, "t": 2.0, "p": 1.2, "w": 1.0, "g": 0.6, "e": 0.6}
 """What a feature of each kind weighs; its kind is its first letter."""
 _NOT_KOREAN_TEXT: Final = re.compile(r"[^0-9a-z가-힣ㄱ-ㅣ?]+")

@@ -1,6 +1,7 @@
 """Doctor: each fault an operator can make is found, named in both languages, and nothing is changed by looking."""
 
 import asyncio
+import shutil
 import sqlite3
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 from bot import doctor
 from bot.doctor import Finding, examine, report
+from bot.learning import keeping
 from bot.settings import Settings, load_settings
 from bot.storage.database import open_database
 from bot.storage.upgrade import Upgrade
@@ -73,6 +75,15 @@ def test_space(data: Path, monkeypatch: pytest.MonkeyPatch, free_mb: int, state:
     usage = doctor.shutil.disk_usage(data)._replace(free=free_mb * 2**20)
     monkeypatch.setattr(doctor.shutil, "disk_usage", lambda path: usage)
     assert found(settings_for(data))["space"].state == state
+
+
+def test_an_own_model_that_cannot_be_used(data: Path) -> None:
+    assert "understanding" not in found(settings_for(data))
+    file = data / keeping.FILE
+    shutil.copy(Path(doctor.__file__).parents[1] / "handlers/understanding/shipped.model", file)
+    assert found(settings_for(data))["understanding"] == Finding("understanding", "ok", "own")
+    file.write_bytes(file.read_bytes()[:-9])
+    assert found(settings_for(data))["understanding"] == Finding("understanding", "warning", "refused", {"path": file})
 
 
 def test_a_misspelt_setting(data: Path, tmp_path: Path) -> None:
