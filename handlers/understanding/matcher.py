@@ -21,7 +21,7 @@ URGENT: Final = ("faq_leak", "faq_lost", "int_revoke")
 """What cannot wait when several things are wished at once."""
 OWN_VOICE: Final = 0.5
 """What the best label's score counts when it is asked whether a message is ours at all: "out of scope" has learned from
-what is foreign, a label hardly has. Cross-validated, 0.5 refuses two points more of what is not ours than 1.0 does and
+what is foreign, a label hardly has. Cross-validated, 0.5 refuses a point more of what is not ours than 1.0 does and
 lets in as much of what is."""
 RANKED: Final = 10
 WITHIN: Final = 5
