@@ -3,11 +3,14 @@
 `CERTTALK_SCREENSHOTS=docs/screenshots python3 start.py test tests/web/test_journey.py` keeps a picture of every stage.
 """
 
+import contextlib
 import os
 import re
+import sqlite3
 import ssl
 import zipfile
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -200,6 +203,55 @@ async def test_from_the_first_word_to_the_reminder(live: Live, chromium: Browser
     # What was spent stays spent.
     await secure.goto(url)
     await expect(secure.locator('[data-view="done"]')).to_be_visible()
+    assert new.faults == []
+    await context.close()
+
+
+def ends_in_ten_days(live: Live, number: str) -> None:
+    """The service's clock is the real one: what was issued today is made one that was issued long ago."""
+    soon = f"{datetime.now(UTC) + timedelta(days=10):%Y-%m-%d}T14:59:59.000000Z"
+    with contextlib.closing(sqlite3.connect(next(live.data.glob("*.sqlite3")))) as database, database:
+        database.execute("UPDATE certificates SET not_after = ? WHERE subscriber = ?", (soon, number))
+
+
+async def test_renewed_with_the_old_files(live: Live, chromium: Browser, tmp_path: Path) -> None:
+    context = await chromium.new_context(viewport={"width": 1440, "height": 900}, locale="ko-KR", accept_downloads=True)
+    await context.add_cookies([{"name": "certtalk-as", "value": "kang", "url": live.url}])
+    new = Newcomer(context, live, "renewal")
+    url = await walk_to_the_page(new, "000-21-1109-112", "강데모이름이길어서증명서에들어가는지보는분", "^이 PC")
+    old = await makes_the_key(new, url, await new.desk())
+    archive = await downloads(old, ".zip", tmp_path)
+    with zipfile.ZipFile(archive) as files:
+        files.extractall(tmp_path / "old")
+    folder = next((tmp_path / "old").rglob("signPri.key")).parent
+    await old.click("#finish")
+    await new.presses("나중에 할게요")
+    await new.hears("모두 끝났어요")
+    ends_in_ten_days(live, "DEMO0009")
+
+    await new.says("갱신하기")
+    await new.hears("어떻게 확인할까요")
+    await new.presses("인증서 파일과 비밀번호로")
+    await new.presses("^이 PC")
+    await new.hears("갱신할까요")
+    await new.presses("^갱신하기")
+    await new.hears("예전 파일과 비밀번호는 기기 밖으로 나가지")
+    page = await new.page(await new.link("보안 페이지 열기"))
+    await page.set_input_files("#old-files", [folder / "signCert.der", folder / "signPri.key"])
+    await page.fill("#password", PASSWORD + "2")
+    await page.fill("#again", PASSWORD + "2")
+    await page.fill("#old-password", "not the old one")
+    await page.locator("button[type=submit]:visible").click()
+    await expect(page.locator("#old-password-error, .problem").first).to_contain_text("비밀번호가 맞지 않아요")
+    await page.fill("#old-password", PASSWORD)
+    await page.locator("button[type=submit]:visible").click()
+    await expect(page.locator("#finish")).to_be_visible(timeout=60_000)
+    renewed = await downloads(page, ".zip", tmp_path)
+    await page.click("#finish")
+    await new.hears("잘 작동하는지")
+    with zipfile.ZipFile(renewed) as files:
+        files.extractall(tmp_path / "new")
+    check_npki(next((tmp_path / "new").rglob("signPri.key")).parent, PASSWORD + "2", "DEMO0009")
     assert new.faults == []
     await context.close()
 
