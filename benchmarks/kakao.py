@@ -1,8 +1,8 @@
 """Turns at KakaoTalk: `python -m benchmarks.kakao [seconds per row]`.
 
 The service is the real one (`python -m bot serve`) alone on one core; the client, on another, is the admin centre: one
-skill call a turn over kept-open connections, each answered when its commit is on disk. The first rows call as fast as they are
-answered; the last at 50 calls a second, whether answered or not, as many customers do.
+skill call a turn over kept-open connections, each answered when its commit is on disk. The first rows call as fast as
+they are answered; the last at 50 calls a second, whether answered or not, as many customers do.
 """
 
 import asyncio

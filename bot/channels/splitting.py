@@ -38,4 +38,4 @@ def _last(pattern: re.Pattern[str], text: str) -> int:
 
 
 def units(text: str) -> int:
-    return len(text) + sum(ord(character) > 0xFFFF for character in text)
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2

@@ -69,7 +69,7 @@ def mutant(chance: random.Random) -> Any:
             parent = parent[name]
         match chance.randrange(4):
             case 0:
-                parent[last] = chance.choice(ODD)
+                parent[last] = copy.deepcopy(chance.choice(ODD))
             case 1 if isinstance(parent, dict):
                 del parent[last]
             case 2 if isinstance(parent, dict):
