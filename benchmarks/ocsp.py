@@ -2,9 +2,11 @@
 
 The responder's own ASGI application, called as a server calls it, beside a bare ASGI application that sends as many
 octets: the same messages, without the cost of HTTP parsing that both would share. Prepared answers by POST and GET, and
-answers with a nonce, which are signed on demand, at 64 at once.
+answers with a nonce, which are signed on demand, at 64 at once. Then the same over HTTP: the real service alone on one
+core, the least an ASGI application can answer under the same server on that core, the client on the other.
 """
 
+import asyncio
 import base64
 import secrets
 import sys
@@ -21,10 +23,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from benchmarks.issue import requests, wanted
 from benchmarks.measuring import Measured, in_fast_loop, machine, measured, pin, repeated, table
+from benchmarks.turns import CLIENT, Visitor, served
 from bot.app import running, utc_now
 from bot.settings import load_settings
 from bot.web.application import Application
 from ca import ocsp
+from tests.live import free_port
+
+AT_ONCE = 64
 
 
 def calling(app: ASGIApp, method: str, path: str, body: Callable[[], bytes]) -> Callable[[], Awaitable[object]]:
@@ -59,6 +65,44 @@ def bare(answer: bytes) -> ASGIApp:
     return app
 
 
+async def _over_http(
+    data: Path, asked: bytes, fresh: Callable[[], bytes], octets: int, seconds: float
+) -> list[list[str]]:
+    port, other = free_port(), free_port()
+    here, log = [sys.executable, "-m"], data / "serve.log"
+    pin(CLIENT)
+    rows: list[list[str]] = []
+    floor = 0.0
+    with (
+        served([*here, "benchmarks.bare", str(other)], other, {}, log),
+        served([*here, "bot", "serve", "--data", str(data), "--port", str(port)], port, {}, log),
+    ):
+        for name, at, path, body in (
+            ("bare ASGI, as many octets", other, f"/octets/{octets}", lambda: asked),
+            ("prepared, POST", port, "/pki/ocsp", lambda: asked),
+            ("signed on demand, POST", port, "/pki/ocsp", fresh),
+        ):
+            visitors = [Visitor(at) for _ in range(AT_ONCE)]
+            for visitor in visitors:
+                visitor.reader, visitor.writer = await asyncio.open_connection("127.0.0.1", at)
+                visitor.headers = f"Host: 127.0.0.1:{at}\r\nContent-Type: application/ocsp-request\r\n"
+
+            async def once(visitor: Visitor, path: str = path, body: Callable[[], bytes] = body) -> None:
+                head, _ = await visitor.post(path, body())
+                assert head.startswith("HTTP/1.1 200"), head
+
+            result = await measured(
+                AT_ONCE,
+                seconds,
+                lambda n, visitors=visitors, once=once: lambda: once(visitors[n]),  # type: ignore[misc]
+            )
+            floor = floor or result.rate
+            rows.append([name, *result.cells(), f"{result.rate / floor:.2f}"])
+            for visitor in visitors:
+                visitor.writer.close()
+    return rows
+
+
 async def main(seconds: float) -> None:
     pin(0)
     with tempfile.TemporaryDirectory(prefix="certtalk-bench-") as made:
@@ -88,9 +132,12 @@ async def main(seconds: float) -> None:
                 once = calling(target, method, where, body)
                 results.append((name, await measured(callers, seconds, lambda _, once=once: once)))  # type: ignore[misc]
             results.append(("bare signatures of its key", repeated(seconds, lambda: signer.key.sign(answer))))
+        over_http = await _over_http(Path(made), asked, fresh, len(answer), seconds)
     floor = results[0][1].rate
     rows = [[name, *result.cells(), f"{result.rate / floor:.2f}"] for name, result in results]
-    table("OCSP on one core", ("", "a second", "p50 ms", "p95 ms", "p99 ms", "of bare ASGI"), rows)
+    heads = ("", "a second", "p50 ms", "p95 ms", "p99 ms", "of bare ASGI")
+    table("OCSP on one core", heads, rows)
+    table("OCSP over HTTP on one core, 64 at once", heads, over_http)
 
 
 if __name__ == "__main__":
