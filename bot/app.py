@@ -13,18 +13,27 @@ from datetime import UTC, datetime, timedelta
 from bot.bench import KeyBench
 from bot.desk import EmbeddedCounter
 from bot.gateways.adapters import connect
+from bot.gateways.alimtalk import WAY as ALIMTALK
+from bot.gateways.alimtalk import ByAlimtalk
+from bot.gateways.alimtalk_templates import Templates, TemplatesWrong, load_templates
 from bot.gateways.bank_demo import DemoBank
 from bot.gateways.fetching import Fetcher
 from bot.gateways.notices import BySms, NoticeGateway
 from bot.gateways.patience import PatientBank
+from bot.gateways.provider import Dispatch, Provider
 from bot.gateways.relying import RelyingParty, load_trust
+from bot.gateways.signed_post import SignedPost
 from bot.gateways.sms import SmsGateway
 from bot.gateways.sms_demo import DemoSms
+from bot.gateways.sms_provider import ProviderSms
+from bot.gateways.solapi import ORIGIN as SOLAPI
+from bot.gateways.solapi import Solapi
 from bot.jobs.anchoring import ANCHORS, Anchoring
 from bot.jobs.announcing import ISSUED, KINDS, Announcing, put_notice
 from bot.jobs.answering import Answering
 from bot.jobs.cleaning import Cleaning
 from bot.jobs.delivering import Delivering
+from bot.jobs.following import Following
 from bot.jobs.listing import EVERY, Listing
 from bot.jobs.reminding import Reminding
 from bot.jobs.runner import Job, Runner
@@ -47,6 +56,7 @@ from bot.storage.notices import ACTS
 from bot.storage.owners import OwnerRecords
 from bot.storage.pages import Documents, Links
 from bot.storage.reminders import Book
+from bot.storage.sendings import Sendings
 from bot.vault import Vault
 from bot.vault.condition import conditions
 from bot.vault.passphrases import Ask
@@ -156,6 +166,9 @@ class Service:
     telling: Telling
     cleaning: Cleaning
     delivering: Delivering
+    dispatch: Dispatch | None
+    """To the provider of 알림톡 and text messages, when there is one; `following` asks what became of them."""
+    following: Following | None
     counter: EmbeddedCounter
     vault: Vault
     runner: Runner
@@ -256,7 +269,13 @@ async def _build(
     phones = DemoPhones(database, sealer)
     demo_bank = DemoBank(sealer.mac("demo bank", "key"), clock, DemoLedger(database, clock))
     register: BankRegister = demo_bank if settings.demo else connect(settings, "bank")
-    sms: SmsGateway = DemoSms(phones, clock) if settings.demo else connect(settings, "sms")
+    provider, sendings = provider_of(settings, clock), Sendings(database)
+    dispatch = Dispatch(provider, sendings, clock, settings.alimtalk_test_phone) if provider else None
+    sms: SmsGateway
+    if settings.demo:
+        sms = DemoSms(phones, clock)
+    else:
+        sms = ProviderSms(dispatch) if dispatch and not settings.sms else connect(settings, "sms")
     bank = PatientBank(register)
     records = IdentityRecords(database)
     identity = Identity(
@@ -275,6 +294,8 @@ async def _build(
     )
     documents = Documents(database, DOCUMENT_LIFE)
     gateways: dict[str, NoticeGateway] = {"sms": BySms(sms)}
+    if dispatch:
+        gateways[ALIMTALK] = ByAlimtalk(dispatch, templates_of(settings), texts)
     ways = tuple(way for way in settings.notice_order.split(",") if way == CHAT or way in gateways)
     owners = OwnerRecords(database, rules.link_lasts)
     bench = KeyBench(documents, settings.ca_name, clock)
@@ -319,6 +340,12 @@ async def _build(
         database, bank, conversation, texts, gateways, ways, rates, pushed, clock, settings.default_locale
     )  # fmt: skip
     telling.on_more = lambda: runner.wake("tell")
+
+    async def lost(key: str, way: str) -> None:
+        await telling.lost_later(key, way)
+        runner.wake("tell")
+
+    following = Following(provider, sendings, clock, lost) if provider else None
     cleaning = Cleaning(database, sealer, links, registration, conversation, clock, registry.settle)
     listing = Listing(registration, Lists(database), clock)
     anchoring = Anchoring(database, audit, settings.data / ANCHORS, settings.audit_years, clock)
@@ -342,6 +369,7 @@ async def _build(
             Job("anchor", anchoring.work, 3600.0),
             Job("responder", renew_responder, 60.0),
             Job("finish", lambda: reconcile(registration, clock(), LEFT_UNFINISHED), 60.0),
+            *([Job("follow", following.work, 10.0)] if following else []),
         ],
         clock,
     )
@@ -371,9 +399,30 @@ async def _build(
         documents=documents, bank=bank, demo_bank=demo_bank, phones=phones, listing=listing,
         answering=answering,
         reminding=reminding, telling=telling, cleaning=cleaning, delivering=delivering,
+        dispatch=dispatch, following=following,
         counter=EmbeddedCounter(database, conversations, conversation, audit, clock), vault=vault, runner=runner,
         bells=bells,
     )  # fmt: skip
+
+
+def provider_of(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Provider | None:
+    """Who takes 알림톡 and text messages, as the settings say."""
+    secret = settings.alimtalk_secret.get_secret_value()
+    if settings.alimtalk_provider == "solapi":
+        return Solapi(
+            settings.alimtalk_key, secret, settings.alimtalk_channel, settings.alimtalk_sender, clock,
+            settings.alimtalk_url or SOLAPI,
+        )  # fmt: skip
+    return SignedPost(settings.alimtalk_url, secret, clock) if settings.alimtalk_provider == "webhook" else None
+
+
+def templates_of(settings: Settings) -> Templates:
+    """Raises `SettingsError` when the operator's templates cannot be used."""
+    try:
+        return load_templates(settings.alimtalk_templates, settings.public_url)
+    except TemplatesWrong as error:
+        problem = Problem("CERTTALK_ALIMTALK_TEMPLATES", "templates", {"reason": str(error)})
+        raise SettingsError([problem], settings.default_locale) from error
 
 
 def _hours(settings: Settings) -> Hours:

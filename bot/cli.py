@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
-from bot import audit_verbs, certificate_verbs, counter_verbs, logs, reminder_verbs
+from bot import audit_verbs, certificate_verbs, counter_verbs, logs, notice_verbs, reminder_verbs
 from bot.ca_verbs import add_verbs, asking
 from bot.kakao_verbs import add_kakao_verbs
 from bot.settings import Settings, SettingsError, load_settings, unknown_settings
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 Verb = Callable[[argparse.Namespace, Settings], Coroutine[Any, Any, int]]
 
 
-LOOKING = frozenset({"remind", "counter", "certificates", "customers", "audit", "faq"})
+LOOKING = frozenset({"remind", "notices", "counter", "certificates", "customers", "audit", "faq"})
 """Verbs over what is already there."""
 
 
@@ -45,6 +45,7 @@ def build_parser() -> argparse.ArgumentParser:
     chat.add_argument("--json", action="store_true", help="one utterance a line in, one JSON object a turn out")
 
     reminder_verbs.add_verbs(verbs, add)
+    notice_verbs.add_verbs(verbs, add)
     counter_verbs.add_verbs(verbs, add)
     certificate_verbs.add_verbs(verbs, add)
 

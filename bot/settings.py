@@ -57,10 +57,29 @@ class Settings(BaseSettings):
 
     demo: bool = True
     """Fictional customers, and their phones, cards and tokens beside the chat."""
+    alimtalk_provider: Literal["", "solapi", "webhook"] = ""
+    """Who takes 알림톡 and text messages: SOLAPI, or a signed POST to an address of the bank's. Empty: no 알림톡."""
+    alimtalk_url: str = ""
+    """The address of the webhook; for SOLAPI another origin than its own."""
+    alimtalk_key: str = ""
+    """The provider's API key."""
+    alimtalk_secret: SecretStr = SecretStr("")
+    """What requests to the provider are signed with."""
+    alimtalk_channel: str = ""
+    """The KakaoTalk channel as the provider names it (SOLAPI: pfId)."""
+    alimtalk_sender: Annotated[str, StringConstraints(pattern=r"^[0-9]{0,15}$")] = ""
+    """The registered number text messages come from, digits only."""
+    alimtalk_templates: Path | None = None
+    """A copy of `locales/kakao_templates.toml` with the ids of the registered templates."""
+    alimtalk_test_phone: Annotated[str, StringConstraints(pattern=r"^[0-9]{0,15}$")] = ""
+    """Test mode: everything the provider is given goes to this number, the operator's, and to nobody else."""
+    alimtalk_prices: str = ""
+    """Won a message as in `alimtalk=13,sms=18`, for `certtalk notices costs`."""
+
     bank: str = ""
     """Where the bank's register comes from, `package.module:function`; the demo has its own."""
     sms: str = ""
-    """Where text messages go, `package.module:function`; the demo has its own."""
+    """Where text messages go, `package.module:function`. Empty: to the provider of 알림톡; the demo has its own."""
     default_locale: Literal["ko", "en"] = "ko"
 
     ca_name: PlainName = "CertTalk"
@@ -190,10 +209,67 @@ class Settings(BaseSettings):
             raise PydanticCustomError("database", "unknown engine")
         return url
 
+    @field_validator("alimtalk_url")
+    @classmethod
+    def _where_the_provider_is(cls, url: str, info: ValidationInfo) -> str:
+        provider = info.data.get("alimtalk_provider")
+        try:
+            parts = urlsplit(url)
+            host, _ = parts.hostname or "", parts.port
+        except ValueError:
+            host, parts = "", urlsplit("")
+        # It carries numbers and words of customers: in clear only on this machine.
+        safe = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
+        if (url or provider == "webhook") and not (
+            host and safe and parts.username is None and not parts.fragment and url.isascii() and " " not in url
+        ):
+            raise PydanticCustomError("provider_url", "an https address")
+        return url.rstrip("/") if provider == "solapi" else url
+
+    @field_validator("alimtalk_key", "alimtalk_channel")
+    @classmethod
+    def _what_solapi_needs(cls, told: str, info: ValidationInfo) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9@_-]{0,100}", told) or (
+            not told and info.data.get("alimtalk_provider") == "solapi"
+        ):
+            raise PydanticCustomError("provider_needs", "the provider needs it")
+        return told
+
+    @field_validator("alimtalk_secret")
+    @classmethod
+    def _what_requests_are_signed_with(cls, secret: SecretStr, info: ValidationInfo) -> SecretStr:
+        told = secret.get_secret_value()
+        if not re.fullmatch(r"([!-~]{16,256})?", told) or (not told and info.data.get("alimtalk_provider")):
+            raise PydanticCustomError("kakao_secret", "16 to 256 printable ASCII characters")
+        return secret
+
+    @field_validator("alimtalk_sender")
+    @classmethod
+    def _a_registered_number(cls, number: str, info: ValidationInfo) -> str:
+        if not number and info.data.get("alimtalk_provider") == "solapi":
+            raise PydanticCustomError("provider_needs", "the provider needs it")
+        return number
+
+    @field_validator("alimtalk_test_phone")
+    @classmethod
+    def _nobody_real_from_the_demo(cls, number: str, info: ValidationInfo) -> str:
+        if not number and info.data.get("demo", True) and info.data.get("alimtalk_provider"):
+            raise PydanticCustomError("test_phone_needed", "the demo writes to the operator only")
+        return number
+
+    @field_validator("alimtalk_prices")
+    @classmethod
+    def _prices(cls, told: str) -> str:
+        listed = [one.strip() for one in told.split(",") if one.strip()]
+        if not all(re.fullmatch(r"(alimtalk|sms|lms|event)=[0-9]{1,4}(\.[0-9]{1,2})?", one) for one in listed):
+            raise PydanticCustomError("prices", "kind=won")
+        return ",".join(listed)
+
     @field_validator("bank", "sms")
     @classmethod
     def _an_adapter(cls, place: str, info: ValidationInfo) -> str:
-        if not place and not info.data.get("demo", True):
+        provided = info.field_name == "sms" and info.data.get("alimtalk_provider")
+        if not place and not info.data.get("demo", True) and not provided:
             raise PydanticCustomError("adapter_needed", "only the demo has its own")
         if place and not re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", place):
             raise PydanticCustomError("adapter", "not package.module:function")
@@ -296,7 +372,15 @@ class Settings(BaseSettings):
             raise PydanticCustomError("hosts", "names of hosts")
         return " ".join(hosts)
 
-    @field_validator("ca_passphrase_file", "ca_token", "ca_token_pin_file", "profiles", "blocked_keys", "holidays")
+    @field_validator(
+        "ca_passphrase_file",
+        "ca_token",
+        "ca_token_pin_file",
+        "profiles",
+        "blocked_keys",
+        "holidays",
+        "alimtalk_templates",
+    )
     @classmethod
     def _a_file(cls, file: Path | None) -> Path | None:
         if file is None:

@@ -19,7 +19,11 @@ class SmsRefused(SmsFailure):
 
 
 class SmsUnavailable(SmsFailure):
-    pass
+    """`after` is how many seconds to wait where the provider says so, else 0."""
+
+    def __init__(self, reason: str = "", after: int = 0) -> None:
+        super().__init__(reason)
+        self.after = after
 
 
 class SmsGateway(Protocol):

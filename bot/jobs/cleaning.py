@@ -7,7 +7,7 @@ from typing import Final
 
 from bot.jobs.announcing import UNKEPT, put_notice
 from bot.sealing import Sealer
-from bot.storage import outbox, transfers
+from bot.storage import outbox, sendings, transfers
 from bot.storage.database import Database, Tx
 from bot.storage.instants import text_of
 from bot.storage.pages import Links, OneTimeLink
@@ -85,6 +85,7 @@ class Cleaning:
         tx.execute("DELETE FROM demo_messages WHERE at < :before", before=text_of(now - GREETED_KEPT))
         forget_changes(tx, now - timedelta(days=1))
         outbox.purge(tx, now - OUTBOX_KEPT)
+        sendings.purge(tx, now)
         # Whoever was only greeted left nothing worth keeping. Their rows go together.
         silent = "(SELECT customer FROM conversations WHERE revision = 1 AND changed_at < :before)"
         for table in ("messages", "inbox", "addresses", "conversations"):

@@ -63,7 +63,8 @@ class Delivering:
         except Exception as error:
             if not isinstance(error, SmsUnavailable):
                 log.exception("not delivered", extra={"outbox": item.id, "kind": item.kind})
-            pause = timedelta(seconds=min(300, 2**item.attempts))
+            wait = error.after if isinstance(error, SmsUnavailable) else 0
+            pause = timedelta(seconds=max(wait, min(300, 2**item.attempts)))
             await self.database.run(outbox.retry, item.id, item.attempts, now + pause, type(error).__name__)
         else:
             await self.database.run(outbox.done, item.id, item.attempts, now)

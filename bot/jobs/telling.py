@@ -24,7 +24,7 @@ from bot.storage import outbox, reminders
 from bot.storage.conversations import Place, places
 from bot.storage.database import Database, Tx
 from bot.storage.outbox import REMINDER, Item
-from bot.storage.reminders import Standing
+from bot.storage.reminders import KEY, Standing
 from handlers import stages
 from handlers.bank import BankRegister, BankUnavailable, CustomerNumber
 from handlers.conversation import Conversation
@@ -141,7 +141,9 @@ class Telling:
         except Exception as error:
             if not isinstance(error, SmsUnavailable | BankUnavailable):
                 log.exception("reminder not delivered", extra={"outbox": item.id, "way": way})
-            if item.attempts >= TRIES:
+            if isinstance(error, SmsUnavailable) and error.after:  # too many at once is nobody's attempt
+                await self.database.run(outbox.postpone, item.id, item.attempts, now + timedelta(seconds=error.after))
+            elif item.attempts >= TRIES:
                 await self._next(item, opened, way)
             else:
                 pause = now + timedelta(seconds=2**item.attempts)
@@ -203,6 +205,22 @@ class Telling:
                 outbox.done(tx, item.id, item.attempts, now)
             else:
                 outbox.bury(tx, item.id, item.attempts, now, "no way left")
+
+        await self.database.run(move)
+
+    async def lost_later(self, key: str, way: str) -> None:
+        """A provider took the reminder `key` and could not deliver it: the next way, as if it had said so at once."""
+        found = KEY.fullmatch(key)
+        if found is None:
+            return
+        now = self.clock()
+
+        def move(tx: Tx) -> None:
+            tried = outbox.channels(tx, key)
+            left = [one for one in self.ways if one not in tried and (one == CHAT or one in self.gateways)]
+            if way in tried and left:
+                opened = {"serial": found[1], "stage": int(found[2]), "said_for": now.isoformat(), "tried": tried}
+                outbox.put_reminders(tx, [(f"{key}~{len(tried)}", left[0], json.dumps(opened).encode())], now)
 
         await self.database.run(move)
 

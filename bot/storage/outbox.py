@@ -203,6 +203,12 @@ def purge(tx: Tx, before: datetime) -> int:
     return tx.execute("DELETE FROM outbox WHERE state <> 'queued' AND closed_at < :before", before=text_of(before))
 
 
+def channels(tx: Tx, key: str) -> list[str]:
+    """Where a reminder was sent so far; its later ways have a number after its key."""
+    sql = "SELECT channel FROM outbox WHERE key = :key OR key LIKE :later ORDER BY id"
+    return tx.column(sql, key=key, later=f"{key}~%")
+
+
 def counts(tx: Tx) -> dict[str, int]:
     """How many messages stand where, for the metrics."""
     return {row["state"]: row["n"] for row in tx.all("SELECT state, count(*) AS n FROM outbox GROUP BY state")}

@@ -23,6 +23,8 @@ BATCH: Final = 500
 AT_ONCE: Final = 50
 """Rows a statement: on PostgreSQL each is a way there and back, on SQLite every number of rows is kept prepared."""
 SWITCH: Final = "reminders"
+KEY: Final = re.compile(r"reminder:(.+?):(-?\d{1,2})(:\d{8})?")
+"""A reminder's key: whose certificate's, which stage, and the day it was wished again for."""
 
 _DUE: Final = """
     SELECT r.serial, r.kind, r.not_after, r.said, w.stages, w.hour, w.zone, w.way, w.stopped, c.status, c.in_place
@@ -154,7 +156,7 @@ def give_up(tx: Tx, customer: str, seq: int, now: datetime) -> None:
     row = tx.one(
         "SELECT message_id FROM messages WHERE customer = :customer AND seq = :seq", customer=customer, seq=seq
     )
-    found = re.fullmatch(r"reminder:(.+?):(-?\d{1,2})(:\d{8})?", (row["message_id"] or "") if row else "")
+    found = KEY.fullmatch((row["message_id"] or "") if row else "")
     if row is not None and found is not None:
         opened = {"serial": found[1], "stage": int(found[2]), "said_for": now.isoformat(), "tried": ["chat"]}
         # Under the key of its second way: where another one was tried already, that is enough.
