@@ -85,8 +85,9 @@ class Settings(BaseSettings):
     ca_name: PlainName = "CertTalk"
     """Organisation in every certificate, and the authority's folder under NPKI."""
     ca_key: Literal["rsa-2048", "rsa-3072", "p-256"] = "rsa-3072"
-    crl_partitions: int = Field(1, ge=1, le=256)
     """Kind of the keys of the root and of the issuing CA; used when they are made."""
+    crl_partitions: int = Field(1, ge=1, le=256)
+    """Into how many parts by serial number the revocation list is published; parts once published go on."""
     ca_passphrase_file: Path | None = None
     """The file whose first line opens the CA's keys. Empty: systemd's credential, the demo's own, or a prompt."""
     ca_token: Path | None = None

@@ -42,8 +42,6 @@ POLICIES: Final[Mapping[str, Known]] = {
     for rest, use in uses.items()
 }
 """Object identifier → institution and use."""
-INSTITUTIONS: Final = tuple(institution for institution, _ in _UNDER)
-USES: Final = tuple(dict.fromkeys(known.use for known in POLICIES.values()))
 
 
 def known(policies: tuple[str, ...]) -> Known | None:

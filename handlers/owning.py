@@ -14,6 +14,7 @@ from handlers.flow import SKIP, Again, Ask, Stop, Taken, Turn
 from handlers.identity import bound_to
 from handlers.message import CustomerId
 from handlers.proving import Proving
+from handlers.stages import days_left
 from handlers.texts import KOREA
 
 RENEWAL: Final = timedelta(days=30)
@@ -43,7 +44,7 @@ class Owned:
 
     def days_left(self, now: datetime) -> int:
         """Whole Korean days from today to the day of its end, negative afterwards."""
-        return (self.not_after.astimezone(KOREA).date() - now.astimezone(KOREA).date()).days
+        return days_left(self.not_after, now)
 
     def renewable_from(self) -> datetime:
         """The first moment of the Korean day on which renewal opens."""

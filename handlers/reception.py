@@ -160,14 +160,16 @@ class Reception:
 
     def _is_secret(self, draft: Draft, text: str) -> bool:
         state = draft.talk.flow
-        flow = self.flows.get(state.flow) if state else None
-        known = flow is not None and state is not None and state.step in flow.secrets
-        return known and self.understanding.command(text) is None
+        asked = state is not None and self.takes_secret(state.flow, state.step)
+        return asked and self.understanding.command(text) is None
+
+    def takes_secret(self, flow: str, step: str) -> bool:
+        """Whether a secret is typed at that step."""
+        return flow in self.flows and step in self.flows[flow].secrets
 
     def _for_the_history(self, draft: Draft, text: str) -> str:
         state = draft.talk.flow
-        flow = self.flows.get(state.flow) if state else None
-        veiled = flow is not None and state is not None and state.step in flow.veiled
+        veiled = state is not None and state.flow in self.flows and state.step in self.flows[state.flow].veiled
         return masking.name(masking.text(text)) if veiled else masking.text(text)
 
     def _label(self, draft: Draft, choice: str) -> str | None:

@@ -33,7 +33,8 @@ from handlers.flow import (
 )
 from handlers.issuing import Pages
 from handlers.message import CustomerId
-from handlers.texts import KOREA, Texts
+from handlers.stages import days_left
+from handlers.texts import Texts
 
 MOST_REGISTERED: Final = 20
 """How many one conversation may register."""
@@ -87,7 +88,7 @@ def facts(one: Mapping[str, Any], texts: Texts, now: datetime) -> dict[str, Any]
         "institution": texts(institution) if institution in texts else one["institution"],
         "use": texts(use),
         "until": until,
-        "left": (until.astimezone(KOREA).date() - now.astimezone(KOREA).date()).days,
+        "left": days_left(until, now),
         "path": texts(f"elsewhere.path.{one['path']}"),
         "status": texts(f"elsewhere.status.{one['status']}"),
         "signed": one["signed"],

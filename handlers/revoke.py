@@ -5,9 +5,9 @@ token on the secure page. Ending it for good is asked once more; giving it back 
 """
 
 from collections.abc import Callable, Mapping
-from datetime import timedelta
 from typing import Any, ClassVar, Final
 
+from ca.revocation import HOLD_LASTS
 from handlers.bank import BankCustomer, BankRegister
 from handlers.effects import ChangeStatus
 from handlers.flow import SKIP, Again, Ask, Done, Goto, Stop, Taken, Turn
@@ -19,8 +19,6 @@ from handlers.proving import Rules
 from handlers.texts import Texts
 
 HOLDS: Final = frozenset({"hold", "hold_all", "not_me"})
-HOLD_LASTS: Final = timedelta(days=183)
-"""After this the authority ends what is still on hold."""
 REASONS: Final[Mapping[str, str]] = {
     "unused": "cessationOfOperation",
     # Whoever finds it may try its password: that is a suspicion, and RFC 5280 §5.3.1 counts suspicions.

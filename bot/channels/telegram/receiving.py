@@ -163,8 +163,7 @@ class Receiver:
         if heard.message_id is None:
             return False
         flow, step = await conversation.where(customer)
-        known = conversation.reception.flows.get(flow or "")
-        return known is not None and step in known.secrets
+        return conversation.reception.takes_secret(flow or "", step or "")
 
     def _delete_soon(self, heard: Heard) -> asyncio.Task[bool]:
         assert heard.message_id is not None
@@ -265,9 +264,7 @@ class Receiver:
         if elsewhere.is_private(file.name, content):
             await self._delete(heard, customer, "key_file", "means:int_reissue")
             return
-        said = Incoming(
-            CHANNEL, heard.address, customer, _message_id(heard), locale=_known(heard, self.service)
-        )  # fmt: skip
+        said = Incoming(CHANNEL, heard.address, customer, _message_id(heard), locale=_known(heard, self.service))
         async with self._meanwhile(heard):
             await self.service.conversation.take_file(said, SentFile(file.name, content))
 
