@@ -133,6 +133,7 @@ class KeysStub:
                 {"label": "수수료", "value": "무료"},
                 {"label": "보관할 곳", "value": "내 컴퓨터"},
             ],
+            "old": None,
             "factor": factor,
             "key": self.key,
             "place": self.place,
