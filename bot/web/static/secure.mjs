@@ -153,7 +153,7 @@ async function resume(event) {
   try {
     const { r } = await workshop.ask("resume", { sealed, password: input.value });
     showErrors(view, "");
-    await fetchCertificate({ csr, r }, {}, "resume"); // what was proven was right the first time
+    await fetchCertificate({ csr, r }, { factor: null }, "resume"); // what was proven was right the first time
   } catch {
     fault("resume.wrong");
   }
