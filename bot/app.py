@@ -17,6 +17,7 @@ from bot.gateways.alimtalk import WAY as ALIMTALK
 from bot.gateways.alimtalk import ByAlimtalk
 from bot.gateways.alimtalk_templates import Templates, TemplatesWrong, load_templates
 from bot.gateways.bank_demo import DemoBank
+from bot.gateways.events import ByEvent, EventApi
 from bot.gateways.fetching import Fetcher
 from bot.gateways.notices import BySms, NoticeGateway
 from bot.gateways.patience import PatientBank
@@ -56,7 +57,7 @@ from bot.storage.notices import ACTS
 from bot.storage.owners import OwnerRecords
 from bot.storage.pages import Documents, Links
 from bot.storage.reminders import Book
-from bot.storage.sendings import Sendings
+from bot.storage.sendings import Kind, Sendings
 from bot.vault import Vault
 from bot.vault.condition import conditions
 from bot.vault.passphrases import Ask
@@ -341,11 +342,17 @@ async def _build(
     )  # fmt: skip
     telling.on_more = lambda: runner.wake("tell")
 
+    # Nobody but the operator is written to in test mode.
+    event_key = "" if settings.alimtalk_test_phone else settings.kakao_event_key.get_secret_value()
+
     async def lost(key: str, way: str) -> None:
         await telling.lost_later(key, way)
         runner.wake("tell")
 
-    following = Following(provider, sendings, clock, lost) if provider else None
+    events = EventApi(settings.kakao_bot, event_key, settings.kakao_event) if event_key else None
+    if events:
+        telling.nudges = {"kakao": ByEvent(Dispatch(events, sendings, clock))}
+    following = Following(_by_kind(provider, events), sendings, clock, lost) if provider or events else None
     cleaning = Cleaning(database, sealer, links, registration, conversation, clock, registry.settle)
     listing = Listing(registration, Lists(database), clock)
     anchoring = Anchoring(database, audit, settings.data / ANCHORS, settings.audit_years, clock)
@@ -414,6 +421,11 @@ def provider_of(settings: Settings, clock: Callable[[], datetime] = utc_now) -> 
             settings.alimtalk_url or SOLAPI,
         )  # fmt: skip
     return SignedPost(settings.alimtalk_url, secret, clock) if settings.alimtalk_provider == "webhook" else None
+
+
+def _by_kind(provider: Provider | None, events: Provider | None) -> dict[Kind, Provider]:
+    kinds: tuple[Kind, ...] = ("alimtalk", "sms", "lms")
+    return (dict.fromkeys(kinds, provider) if provider else {}) | ({"event": events} if events else {})
 
 
 def templates_of(settings: Settings) -> Templates:

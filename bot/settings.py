@@ -168,6 +168,10 @@ class Settings(BaseSettings):
     """Addresses of our own proxies, whose X-Forwarded-For is believed."""
     kakao_callback_hosts: str = "bot-api.kakao.com"
     """Hosts a late answer may be sent to, separated by blanks."""
+    kakao_event_key: SecretStr = SecretStr("")
+    """The app's REST key, for the Event API: the bot speaks first to channel friends. Empty: it does not."""
+    kakao_event: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,50}$")] = "certtalk_notice"
+    """The name of the event, as set on its block."""
     in_chat_secrets: bool = False
     """Without an https address: customers may type card digits and passwords into the chat, after being told."""
 
@@ -354,6 +358,13 @@ class Settings(BaseSettings):
         if not re.fullmatch(r"[A-Za-z0-9_-]{0,70}", block):
             raise PydanticCustomError("kakao_block", "a block's id")
         return block
+
+    @field_validator("kakao_event_key")
+    @classmethod
+    def _a_rest_key(cls, key: SecretStr) -> SecretStr:
+        if not re.fullmatch(r"[A-Za-z0-9]{0,64}", key.get_secret_value()):
+            raise PydanticCustomError("kakao_event_key", "a REST key")
+        return key
 
     @field_validator("kakao_addresses", "kakao_proxies")
     @classmethod

@@ -161,3 +161,55 @@ class FakeReceiver:
             assert request.transport is not None
             request.transport.close()
         return web.json_response({"id": f"id-{key}"})
+
+
+class FakeEvents:
+    """The Event API: accepts everything that is well formed, and knows later who is a friend of the channel."""
+
+    def __init__(self, bot: str, key: str, event: str) -> None:
+        self.bot, self.key, self.event = bot, key, event
+        self.friends: set[str] = set()
+        self.requests: list[dict[str, Any]] = []
+        self.faults: list[int | str] = []
+        self.origin = ""
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator[None]:
+        application = web.Application()
+        application.router.add_post("/v2/bots/{bot}/talk", self._talk)
+        application.router.add_get("/v1/tasks/{task}", self._task)
+        runner = web.AppRunner(application, access_log=None)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        self.origin = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        try:
+            yield
+        finally:
+            await runner.cleanup()
+
+    async def _talk(self, request: web.Request) -> web.StreamResponse:
+        assert request.headers["Authorization"] == f"KakaoAK {self.key}"
+        assert request.match_info["bot"] == self.bot
+        body = await request.json()
+        assert body["event"]["name"] == self.event
+        assert {one["type"] for one in body["user"]} == {"botUserKey"}
+        assert len({one["id"] for one in body["user"]}) == len(body["user"]) <= 100
+        fault = self.faults.pop(0) if self.faults else None
+        if isinstance(fault, int):
+            return web.json_response({"status": "FAIL"}, status=fault)
+        self.requests.append(body)
+        if fault == DROP:
+            assert request.transport is not None
+            request.transport.close()
+        return web.json_response({"taskId": f"task-{len(self.requests)}", "status": "SUCCESS", "timestamp": 1})
+
+    async def _task(self, request: web.Request) -> web.StreamResponse:
+        task = request.match_info["task"]
+        users = [one["id"] for one in self.requests[int(task.removeprefix("task-")) - 1]["user"]]
+        lost = [one for one in users if one not in self.friends]
+        status = "FAIL" if lost else "ALL SUCCESS"
+        return web.json_response(
+            {"taskId": task, "status": status, "allRequestCount": len(users), "successCount": len(users) - len(lost),
+             "fail": {"count": len(lost), "list": [{"id": one, "type": "botUserKey"} for one in lost]}}
+        )  # fmt: skip

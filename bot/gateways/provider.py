@@ -21,11 +21,11 @@ Fate = Literal["arrived", "lost"]
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """`phone` is digits only; `text` what is read; `template` which registered one that is, for 알림톡."""
+    """`to` is a phone's digits (an event's: the botUserKey); `text` what is read; `template` the one it follows."""
 
     key: str
     kind: Kind
-    phone: str = field(repr=False)
+    to: str = field(repr=False)
     text: str = field(repr=False)
     template: Filled | None = field(default=None, repr=False)
 
@@ -57,7 +57,7 @@ class Dispatch:
     async def hand(self, message: Message) -> None:
         """Hand it over, once for its key. Raises `bot.gateways.sms.SmsFailure`."""
         if self.only_to:
-            message = replace(message, phone=self.only_to)
+            message = replace(message, to=self.only_to)
         known = await self.sendings.ask(message.key, message.kind, self.clock())
         if known is not None and known.state in ("taken", "arrived"):
             return

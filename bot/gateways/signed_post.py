@@ -25,7 +25,7 @@ class SignedPost:
 
     async def send(self, message: Message) -> str:
         """`{"send": {"key", "kind", "phone", "text", "template"?: {"code", "values", "buttons"}}}` → `{"id"}`."""
-        one: dict[str, Any] = {"key": message.key, "kind": message.kind, "phone": message.phone, "text": message.text}
+        one: dict[str, Any] = {"key": message.key, "kind": message.kind, "phone": message.to, "text": message.text}
         if (template := message.template) is not None:
             one["template"] = {
                 "code": template.code, "values": dict(template.values),

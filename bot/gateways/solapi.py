@@ -36,7 +36,7 @@ class Solapi:
 
     async def send(self, message: Message) -> str:
         one: dict[str, Any] = {
-            "to": message.phone, "from": self.sender, "text": message.text, "type": _TYPES[message.kind],
+            "to": message.to, "from": self.sender, "text": message.text, "type": _TYPES[message.kind],
             "autoTypeDetect": False, "customFields": {"key": message.key},
         }  # fmt: skip
         if message.template is not None:
@@ -54,7 +54,7 @@ class Solapi:
 
     async def find(self, message: Message, since: datetime) -> str | None:
         query = {
-            "to": message.phone, "dateType": "CREATED", "startDate": _iso(since - _SKEW),
+            "to": message.to, "dateType": "CREATED", "startDate": _iso(since - _SKEW),
             "endDate": _iso(self.clock() + _SKEW), "limit": "500",
         }  # fmt: skip
         for name, one in (await self._list(query)).items():

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from bot.gateways.notices import Notice, NoticeGateway
 from bot.gateways.sms import SmsRefused, SmsUnavailable
@@ -56,6 +56,11 @@ class Looked:
     paused: bool
 
 
+class Nudge(Protocol):
+    async def nudge(self, address: str, key: str) -> None:
+        """Make the messenger come for what is to be said there, once a `key`. Raises `bot.gateways.sms.SmsFailure`."""
+
+
 class Telling:
     """`gateways` are the ways beside the chats; `rates` how many a second each way takes; `pushed` as elsewhere."""
 
@@ -79,6 +84,8 @@ class Telling:
         self._windows = {way: Window(rates[way], 1.0) for way in ways}
         self.on_more: Callable[[], None] = lambda: None
         """Called when a turn ended before the queue did."""
+        self.nudges: Mapping[str, Nudge] = {}
+        """Channels that wait to be asked, but can be made to ask."""
 
     async def work(self) -> int:
         """Tell what waits, all ways at once; how many were tried."""
@@ -166,8 +173,21 @@ class Telling:
                                        ours=standing.ours),
                 )  # fmt: skip
             reached = reached or pushes
-        if not reached:
+        if not reached and not await self._nudged(base_key(item.key), found):
             raise NotReached
+
+    async def _nudged(self, key: str, found: Sequence[Place]) -> bool:
+        """Whether some messenger will come for it: it costs something, so one is enough."""
+        for place in found:
+            nudge = self.nudges.get(place.channel)
+            if nudge is not None and not place.unreachable:
+                try:
+                    async with asyncio.timeout(DEADLINE):
+                        await nudge.nudge(place.address, f"{key}/{place.customer}")
+                except SmsRefused:
+                    continue
+                return True
+        return False
 
     async def _by_gateway(self, item: Item, way: str, standing: Standing, found: Sequence[Place], at: datetime) -> None:
         if not standing.ours or way not in self.gateways:

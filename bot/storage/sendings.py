@@ -4,7 +4,6 @@ A row is written before the provider is asked. One that is still `asked` when it
 provider may have it, so it is asked first (`bot/gateways/provider.py`). No number and no word is kept here.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal
@@ -125,8 +124,3 @@ def costs(tx: Tx, since: datetime) -> list[Cost]:
 
 def purge(tx: Tx, now: datetime) -> int:
     return tx.execute("DELETE FROM sendings WHERE asked_at < :before", before=text_of(now - KEPT))
-
-
-def waiting(keys: Sequence[Sending]) -> dict[str, Sending]:
-    """By the provider's own names."""
-    return {one.provider_id: one for one in keys if one.provider_id}

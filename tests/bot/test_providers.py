@@ -57,7 +57,12 @@ async def desk(house: House, solapi: FakeSolapi) -> AsyncIterator[House]:
     telling.gateways = {"alimtalk": ByAlimtalk(service.dispatch, coded(), telling.texts), "sms": BySms(sms)}
     from bot.jobs.following import Following
 
-    service.following = Following(provider, Sendings(service.database), house.clock, telling.lost_later)
+    service.following = Following(
+        {"alimtalk": provider, "sms": provider, "lms": provider},
+        Sendings(service.database),
+        house.clock,
+        telling.lost_later,
+    )
     yield house
 
 

@@ -10,7 +10,7 @@ from bot.settings import Settings
 from handlers.texts import Texts
 
 PATH: Final = "/kakao/skill"
-BLOCKS: Final = ("welcome", "fallback", "buttons")
+BLOCKS: Final = ("welcome", "fallback", "buttons", "notices")
 CALLED_BACK: Final = frozenset({"fallback", "buttons"})
 
 
@@ -28,6 +28,7 @@ def blocks(settings: Settings, texts: Texts) -> list[dict[str, Any]]:
             "utterances": [],
             "skill": settings.ca_name,
             "answer": texts("operator.kakao.answer"),
+            "event": settings.kakao_event if name == "notices" else "",
             "callback": name in CALLED_BACK,
             "wait": texts("kakao.wait") if name in CALLED_BACK else "",
         }

@@ -17,6 +17,8 @@ _ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _LOCALES: Final = {"ko": "ko", "kr": "ko", "en": "en"}
 """The documentation's samples say `kr` where others say `ko`."""
 _WELCOME: Final = re.compile(r"\s*(웰컴|welcome)", re.IGNORECASE)
+_NOTICES: Final = re.compile(r"\s*certtalk (알림|notices)", re.IGNORECASE)
+"""The block of an event that makes KakaoTalk come for what was not shown yet (`bot/gateways/events.py`)."""
 MOST_VALUE: Final = 200
 MOST_ADDRESS: Final = 1000
 
@@ -52,8 +54,12 @@ def read(data: Mapping[str, Any]) -> Heard:
     callback = (_text(asked, "callbackUrl") or "")[: MOST_ADDRESS + 1] or None
     named = _text(bot, "id") or ""
     wish, choice, nonce, file = _pressed(data)
-    if choice is None and wish == "turn" and _welcomes(data, asked):
-        choice, text = "cmd:greeting", ""
+    if choice is None and wish == "turn":
+        called = _called(data, asked)
+        if _WELCOME.match(called):
+            choice, text = "cmd:greeting", ""
+        elif _NOTICES.match(called):
+            wish, text = "more", ""
     return Heard(named, address, wish, text, choice, nonce, file, callback, locale)
 
 
@@ -79,10 +85,10 @@ def _trigger(data: Mapping[str, Any]) -> str | None:
     return _text(_object(flow, "trigger", needed=False), "type")
 
 
-def _welcomes(data: Mapping[str, Any], asked: Mapping[str, Any]) -> bool:
-    """Whether somebody has just come in: the welcome block calls, and no button or word of theirs."""
+def _called(data: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
+    """The name of the block that calls: for somebody who has just come in, or for an event, no button or word."""
     block = _object(asked, "block", needed=False) or _object(data, "intent", needed=False)
-    return _WELCOME.match(_text(block, "name") or "") is not None
+    return _text(block, "name") or ""
 
 
 def _object(data: Mapping[str, Any], name: str, *, needed: bool = True) -> Mapping[str, Any]:
