@@ -45,8 +45,8 @@ def test_setup_does_not_show_the_secret_in_force(
 def test_export_lists_the_blocks(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     _, told = run(capsys, tmp_path, "kakao", "export")
     blocks = json.loads(told)["blocks"]
-    assert [one["block"] for one in blocks] == ["웰컴 블록", "폴백 블록", "CertTalk 버튼"]
-    assert [one["callback"] for one in blocks] == [False, True, True]
+    assert [one["block"] for one in blocks] == ["웰컴 블록", "폴백 블록", "CertTalk 버튼", "CertTalk 알림"]
+    assert [one["callback"] for one in blocks] == [False, True, True, False]
 
 
 def test_check_says_that_it_is_off(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
