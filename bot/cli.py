@@ -102,7 +102,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     logs.configure(settings.log_level)
-    at_our_own = getattr(arguments, "shipped", False)
+    at_our_own = getattr(arguments, "shipped", False) or getattr(arguments, "without_folder", False)
     if arguments.verb in LOOKING and not at_our_own and not (settings.data / "service.key").is_file():
         # A mistyped folder must not become a new authority that reports all is well.
         print(_texts(settings)("cli.nothing_here", data=settings.data), file=sys.stderr)

@@ -4,18 +4,23 @@ import argparse
 import sys
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bot.settings import Settings
 from handlers.texts import Texts, load_texts
+
+if TYPE_CHECKING:
+    from bot.gateways.provider import Message
 
 Add = Callable[..., argparse.ArgumentParser]
 
 
 def add_verbs(verbs: Any, add: Add) -> None:
     notices = verbs.add_parser("notices", help="알림톡 and text messages").add_subparsers(dest="what", required=True)
-    add("templates", templates, "the texts to register, with their buttons", notices)
-    add("check", check, "compare the templates with what the provider has; exit code 1 when they differ", notices)
+    listed = add("templates", templates, "the texts to register, with their buttons", notices)
+    compared = add("check", check, "compare them with what the provider has; exit code 1 when they differ", notices)
+    for one in (listed, compared):
+        one.set_defaults(without_folder=True)
     test = add("test", test_one, "send one message to CERTTALK_ALIMTALK_TEST_PHONE", notices)
     test.add_argument("--template", metavar="NAME", help="an 알림톡 of this name (reminder.ahead) instead of an SMS")
     add("costs", costs, "messages by month and kind, and what they cost", notices)
@@ -67,37 +72,42 @@ def _plain(text: object) -> str:
 
 
 async def test_one(arguments: argparse.Namespace, settings: Settings) -> int:
-    from bot.app import running
-    from bot.gateways.alimtalk_templates import SAMPLES
-    from bot.gateways.provider import Message
+    from bot.app import new_id, provider_of, utc_now
+    from bot.gateways.provider import Dispatch
     from bot.gateways.sms import SmsFailure
+    from bot.storage.database import open_database
+    from bot.storage.sendings import Sendings
 
-    t = _texts(settings)
-    if not settings.alimtalk_test_phone:
-        print(t("operator.notices.no_test_phone"), file=sys.stderr)
+    t, provider, phone = _texts(settings), provider_of(settings), settings.alimtalk_test_phone
+    if provider is None or not phone:
+        print(t("operator.notices.off" if provider is None else "operator.notices.no_test_phone"), file=sys.stderr)
         return 2
-    async with running(settings, jobs=False, keys=False) as service:
-        if service.dispatch is None:
-            print(t("operator.notices.off"), file=sys.stderr)
-            return 2
-        key, phone = f"test:{service.new_id()}", settings.alimtalk_test_phone
-        message = Message(key, "sms", phone, t("operator.notices.test"))
-        if arguments.template:
-            from bot.app import templates_of
-
-            one = templates_of(settings).get((settings.default_locale, arguments.template))
-            filled = one.fill(SAMPLES) if one is not None and one.code else None
-            if filled is None:
-                print(t("operator.notices.no_template", name=arguments.template), file=sys.stderr)
-                return 2
-            message = Message(key, "alimtalk", phone, filled.text, filled)
-        try:
-            await service.dispatch.hand(message)
-        except SmsFailure as error:
-            print(t("operator.notices.refused", reason=str(error)), file=sys.stderr)
-            return 1
+    if (message := _sample(f"test:{new_id()}", phone, arguments.template, settings)) is None:
+        print(t("operator.notices.no_template", name=arguments.template), file=sys.stderr)
+        return 2
+    database = await open_database(settings.database_url.get_secret_value())
+    try:
+        await Dispatch(provider, Sendings(database), utc_now, phone).hand(message)
+    except SmsFailure as error:
+        print(t("operator.notices.refused", reason=str(error)), file=sys.stderr)
+        return 1
+    finally:
+        await database.close()
     print(t("operator.notices.taken"))
     return 0
+
+
+def _sample(key: str, phone: str, template: str | None, settings: Settings) -> "Message | None":
+    """A message to try with; None when there is no registered template of this name."""
+    from bot.app import templates_of
+    from bot.gateways.alimtalk_templates import SAMPLES
+    from bot.gateways.provider import Message
+
+    if template is None:
+        return Message(key, "sms", phone, _texts(settings)("operator.notices.test"))
+    one = templates_of(settings).get((settings.default_locale, template))
+    filled = one.fill(SAMPLES) if one is not None and one.code else None
+    return Message(key, "alimtalk", phone, filled.text, filled) if filled is not None else None
 
 
 async def costs(arguments: argparse.Namespace, settings: Settings) -> int:

@@ -17,9 +17,11 @@ from bot.storage.database import Database, Tx
 from bot.storage.effects import SMS, sms_payload
 from bot.storage.outbox import Item
 from ca.ports import CertificateStore, Record, Serial
+from handlers import stages
 from handlers.bank import BankCustomer, BankRegister, CustomerNumber
 from handlers.conversation import Conversation
 from handlers.message import CustomerId, Reply
+from handlers.stages import Wishes
 from handlers.texts import Texts
 from handlers.wording import say
 
@@ -84,11 +86,14 @@ class Announcing:
         await self._send_sms(item, customer, t, word(t))
 
     async def _send_sms(self, item: Item, customer: BankCustomer, t: Texts, reply: Reply) -> None:
-        key = f"sms:{item.key}"
+        key, due = f"sms:{item.key}", self.clock()
+        # What was just done cannot wait for the morning; that files were not kept can.
+        if item.kind == UNKEPT and not stages.awake(due, Wishes()):
+            due = stages.next_morning(due, Wishes())
         payload = sms_payload(self.sealer, key, customer.phone, t("reminder.sms", text=reply.text))
 
         def put(tx: Tx) -> None:
-            outbox.put(tx, key=key, kind=SMS, channel="sms", address="", payload=payload, due_at=self.clock())
+            outbox.put(tx, key=key, kind=SMS, channel="sms", address="", payload=payload, due_at=due)
 
         await self.database.run(put)
 

@@ -143,6 +143,20 @@ async def test_a_certificate_nobody_kept_is_revoked_after_a_day_and_told_once(ou
     assert len(await sms_of(outside)) == before + 1
 
 
+async def test_that_nothing_was_kept_is_no_reason_to_wake_anybody(outside: Outside) -> None:
+    browser = outside.browser()
+    await browser.issue(await browser.to_page(), Key())
+    await outside.service.delivering.work()
+    before = len(await sms_of(outside))
+    outside.clock.move(hours=37)  # 23:00
+    await outside.service.cleaning.work()
+    await outside.service.delivering.work()
+    assert len(await sms_of(outside)) == before
+    outside.clock.move(hours=10)
+    await outside.service.delivering.work()
+    assert len(await sms_of(outside)) == before + 1
+
+
 async def test_killed_between_word_and_revocation_both_happen(
     outside: Outside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
