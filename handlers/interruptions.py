@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from handlers.draft import Draft
 from handlers.journeys import Journeys
 from handlers.texts import Texts
-from handlers.wording import MENU
+from handlers.wording import MENU, MORE
 
 
 class Interruptions:
@@ -58,7 +58,7 @@ class Interruptions:
             case "none_of_these":
                 draft.say("common.none_of_these", "cmd:person", *MENU[:3])
             case "help":
-                draft.say("common.help", *MENU)
+                draft.say("common.help", *MORE)
             case "greeting":
                 draft.say("common.greeting", *MENU)
             case _:

@@ -33,14 +33,16 @@ class Journeys:
         if talk.flow is not None:
             if talk.paused is not None and talk.paused.flow == name:
                 talk.flow, talk.paused = talk.paused, None
-            if talk.flow.flow == name:
+            here = talk.flow.flow == name
+            if here and (not wish or wish == talk.flow.data.get("wish")):
                 draft.say("common.already_here")
                 await self.ask_again(draft)
                 return
             if not self.flows[name].urgent:
                 draft.replies.append(say(draft.texts, "common.switch", (f"switch:{asked}", "cmd:continue")))
                 return
-            talk.paused = talk.flow
+            if not here:  # another wish of the same urgent journey takes its place: whoever says stop means stop
+                talk.paused = talk.flow
         flow = self.flows[name]
         state = FlowState(name, flow.version, flow.steps[0], {"wish": wish} if wish else {})
         talk.flow = state

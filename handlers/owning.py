@@ -54,7 +54,7 @@ class Owned:
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where a certificate was registered, as its owner ticked it off; `before` were its predecessor's."""
+    """Where a certificate was registered, as its owner ticked it off; `before` is where only its predecessors were."""
 
     ticked: tuple[str, ...] = ()
     before: tuple[str, ...] = ()

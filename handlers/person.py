@@ -30,7 +30,7 @@ class Person(Flow):
             return None
         told = {"reference": handed.reference, "ahead": handed.ahead, **self._hours(turn)}
         reason = "waiting" if self.hours.open_at(turn.now) else "waiting_closed"
-        return Stop(reason, told, (f"desk:leave:{handed.reference}", "cmd:continue"))
+        return Stop(reason, told, (f"desk:leave:{handed.reference}", "cmd:menu"))
 
     async def ask_wish(self, turn: Turn) -> Ask:
         return Ask(("just_connect",), self._hours(turn), variant=None if self.hours.open_at(turn.now) else "closed")

@@ -258,6 +258,8 @@ class Reception:
             await self.interruptions.speak(draft, locale)
         elif command is not None:
             await self.interruptions.obey(draft, command)
+        elif (named := self.understanding.journey(text)) is not None and not self._is_secret(draft, text):
+            await self.journeys.begin(draft, named)
         elif draft.talk.flow is not None:
             await self._answer_step(draft, draft.talk.flow, text)
         else:
@@ -285,8 +287,10 @@ class Reception:
 
     async def _answer_aside(self, draft: Draft, understood: Understood) -> None:
         """A question in the middle of a journey: answer it, or ask which one it is, and put the step again."""
-        if understood.decision == "answer" and understood.slugs[0] not in ACTS:
-            await self._serve(draft, understood.slugs[0])
+        best = understood.slugs[0] if understood.slugs else ""
+        # Another journey asks before it takes this one's place, or lets it wait; giving it up would just do it.
+        if understood.decision == "answer" and (best not in ACTS or self.knowledge.flow(best)):
+            await self._serve(draft, best)
         else:  # a journey is not left on a guess
             draft.say("common.did_you_mean", *(f"means:{slug}" for slug in understood.slugs[:3]))
             await self.journeys.ask_again(draft)

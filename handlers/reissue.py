@@ -79,7 +79,8 @@ class Reissue(Succeeding):
     async def ask_review(self, turn: Turn) -> Ask:
         asked = await super().ask_review(turn)
         why = self.texts[turn.locale](f"reissue.why.choice.{turn.data['why']}")
-        stops = turn.data["why"] in IN_OTHER_HANDS and "stopped" not in turn.data
+        one = await self.chosen(turn)
+        stops = turn.data["why"] in IN_OTHER_HANDS and one is not None and not one.held
         return Ask(
             ("confirm", "change_why", "change_place"), {**asked.params, "why": why}, once=asked.once,
             variant="stops" if stops else None,

@@ -58,7 +58,7 @@ class Reminders(Flow):
 
     async def begin_what(self, turn: Turn) -> Stop | None:
         if await self.book.wishes(turn.customer) is None:
-            return Stop("nobody", choices=("start:enroll", "cmd:menu"))
+            return Stop("nobody", choices=("start:status", "start:enroll", "cmd:menu"))
         return None
 
     async def ask_what(self, turn: Turn) -> Ask:

@@ -154,9 +154,12 @@ class Revoke(ProvingOnPage):
     async def ask_confirm(self, turn: Turn) -> Ask:
         one, t = await self.chosen(turn), self.texts[turn.locale]
         kind = t(f"enroll.kind_name.{one.profile if one else turn.data['kind']}")
+        held = one is not None and one.held  # then there is nothing to stop first
+        lost = turn.data["reason"] in {"lost", "leaked"} and not held
         return Ask(
-            ("confirm", "hold", "keep"), {"kind": kind, "until": one.not_after if one else turn.now},
-            once=frozenset({"confirm", "hold"}), variant="lost" if turn.data["reason"] in {"lost", "leaked"} else None,
+            ("confirm", "keep") if held else ("confirm", "hold", "keep"),
+            {"kind": kind, "until": one.not_after if one else turn.now},
+            once=frozenset({"confirm", "hold"}), variant="lost" if lost else None,
         )  # fmt: skip
 
     async def take_confirm(self, turn: Turn, answer: str) -> Taken:

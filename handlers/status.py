@@ -25,7 +25,9 @@ NEXT: Final[Mapping[str, tuple[str, ...]]] = {
     "expired": ("start:enroll",),
 }
 """What may sensibly be done, by what state a certificate is in."""
-ALWAYS: Final = ("start:status:file", "start:status:calendar", "start:status:places", "start:status:unlink")
+ALWAYS: Final = (
+    "start:status:file", "start:status:calendar", "start:status:places", "start:reminders", "start:status:unlink",
+)  # fmt: skip
 
 
 class Status(Registering):
@@ -99,10 +101,9 @@ class Status(Registering):
             turn.say(f"handed_{wish}", document=document)
             return Done(variant="next", choices=("start:status", *choices[:3]))
         t = self.texts[turn.locale]
-        places = (await self.owners.places(one.serial)).ticked
+        known = await self.owners.places(one.serial)
         if wish == "places":
-            places = tuple(turn.data["ticked"])
-            return Done({"count": len(places)}, ("start:status", *choices[:2]), variant="places")
+            return Done({"count": len(turn.data["ticked"])}, ("start:status", *choices[:2]), variant="places")
         left = one.days_left(turn.now)
         shown = {
             "kind": t(f"enroll.kind_name.{one.profile}"),
@@ -111,7 +112,8 @@ class Status(Registering):
             "until": one.not_after,
             "left": max(left, 0),
             "last_day": left == 0,
-            "places": ", ".join(place_name(place, t) for place in places),
+            "places": ", ".join(place_name(place, t) for place in known.ticked),
+            "again": ", ".join(place_name(place, t) for place in known.before),
             "fingerprint": one.fingerprint,
         }
         return Done(shown | await self._linked(turn), (*choices, *ALWAYS))

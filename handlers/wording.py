@@ -20,6 +20,18 @@ MENU = (
     "cmd:person",
     "cmd:language",
 )
+MORE = (
+    "start:enroll",
+    "start:status",
+    "start:revoke",
+    "start:change_password",
+    "start:copy",
+    "start:backup",
+    "start:register",
+    "start:reminders",
+    "cmd:person",
+)
+"""What help offers: also what the menu, kept short, does not show."""
 
 
 def global_label(texts: Texts, value: str) -> str:

@@ -49,11 +49,23 @@ class OwnerRecords:
 
     async def places(self, serial: str) -> Places:
         def look(tx: Tx) -> Places:
-            row = tx.one("SELECT replaces FROM certificates WHERE serial = :serial", serial=serial)
-            before = _places(tx, row["replaces"]) if row and row["replaces"] else ()
-            return Places(_places(tx, serial), before)
+            ticked = _places(tx, serial)
+            return Places(ticked, tuple(place for place in _before(tx, serial) if place not in ticked))
 
         return await self.database.read(look)
+
+
+def _before(tx: Tx, serial: str) -> tuple[str, ...]:
+    """Of every predecessor, the nearest first: one that was replaced before its list was gone through counts too."""
+    rows = tx.all(
+        "WITH RECURSIVE line (serial, age) AS ("
+        "SELECT replaces, 1 FROM certificates WHERE serial = :serial AND replaces IS NOT NULL "
+        "UNION ALL SELECT c.replaces, line.age + 1 FROM certificates c JOIN line ON c.serial = line.serial "
+        "WHERE c.replaces IS NOT NULL) "
+        "SELECT p.place FROM line JOIN registered_places p ON p.serial = line.serial ORDER BY line.age, p.at, p.place",
+        serial=serial,
+    )
+    return tuple(dict.fromkeys(row["place"] for row in rows))
 
 
 def _places(tx: Tx, serial: str) -> tuple[str, ...]:

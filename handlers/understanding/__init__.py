@@ -1,10 +1,20 @@
 """Free text to what it means: a command, a language asked for, or the label it most likely stands for."""
 
-from handlers.understanding.commands import Command, command, language
+from handlers.understanding.commands import Command, command, journey, language
 from handlers.understanding.matcher import Matcher, Understood
 from handlers.understanding.model import Model, shipped_model
 
-__all__ = ["Command", "Matcher", "Model", "Understanding", "Understood", "command", "language", "shipped_model"]
+__all__ = [
+    "Command",
+    "Matcher",
+    "Model",
+    "Understanding",
+    "Understood",
+    "command",
+    "journey",
+    "language",
+    "shipped_model",
+]
 
 
 class Understanding:
@@ -28,6 +38,10 @@ class Understanding:
     def language(self, text: str) -> str | None:
         """The locale `text` asks for by name ("영어로", "English please"), if it is nothing else."""
         return language(text)
+
+    def journey(self, text: str) -> str | None:
+        """The journey (`FLOW` or `FLOW:WISH`) that `text` names, if it is nothing else."""
+        return journey(text)
 
     def wishes(self, text: str) -> tuple[str, ...]:
         """Everything `text` surely asks for, the most urgent first; mostly one label, none when nothing is sure."""

@@ -34,6 +34,14 @@ def language(text: str) -> Lang | None:
     return cast("Lang | None", _look_up("languages", text))
 
 
+def journey(text: str) -> str | None:
+    """What `text` begins by its own words, if it is nothing else: `revoke:release`, `reminders`.
+
+    For wishes that the model has no label of: it was taught the catalogue's.
+    """
+    return _look_up("journeys", text)
+
+
 def _look_up(table: str, text: str) -> str | None:
     if len(text) > _TOO_LONG:
         return None

@@ -66,7 +66,7 @@ async def test_given_up_after_the_old_one_was_stopped(owner: Talk) -> None:
     await owner.presses("재발급", "identity.code.ask")
     await owner.says(await owner.code(), "reissue.why.ask")
     await owner.presses("잃어버렸어요", "reissue.why.means.lost", "enroll.place.ask")
-    await owner.presses("이 PC", "reissue.review.ask_stops")
+    await owner.presses("이 PC", "reissue.review.ask")
     await owner.presses("재발급하기", "enroll.page.ask")  # it is stopped already
     assert isinstance(await owner.page().submit(key=1), Accepted)
     await owner.page().done()

@@ -35,7 +35,7 @@ async def test_what_i_have(owner: Talk) -> None:
     assert "김*모 님과 연결" in words
     assert "2027년 2월 21일까지" in words
     assert owner.labels == [
-        "재발급", "분실·정지·폐지", "인증서 파일(.cer)", "달력에 넣기(.ics)", "등록한 곳", "연결 풀기",
+        "재발급", "분실·정지·폐지", "인증서 파일(.cer)", "달력에 넣기(.ics)", "등록한 곳", "알림 설정", "연결 풀기",
     ]  # fmt: skip
     assert owner.at is None
 
