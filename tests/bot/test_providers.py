@@ -94,6 +94,7 @@ async def test_what_kakaotalk_could_not_deliver_goes_by_sms(desk: House, solapi:
     desk.clock.forward(seconds=11)
     assert desk.service.following is not None
     await desk.service.following.work()
+    assert await outbox(desk) == [("chat", "sent"), ("alimtalk", "sent"), ("sms", "queued")]
     [message] = solapi.messages.values()
     for _ in range(2):  # told again after a crash, it queues nothing twice
         await desk.service.telling.lost_later(message["customFields"]["key"].removeprefix("alimtalk:"), "alimtalk")
