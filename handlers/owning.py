@@ -69,6 +69,9 @@ class Owners(Protocol):
     async def owned(self, number: CustomerNumber) -> Sequence[Owned]:
         """Kept and in their place, newest first; one that has ended stays until the next is issued."""
 
+    async def unkept(self, number: CustomerNumber) -> Sequence[Owned]:
+        """Issued on a page that is still open: valid, and perhaps somebody else's doing."""
+
     async def places(self, serial: str) -> Places: ...
 
 

@@ -4,7 +4,7 @@ Suspending takes two taps and one factor, at any hour: a code to the phone, or, 
 token on the secure page. Ending it for good is asked once more; giving it back to use wants both factors.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Final
 
 from ca.revocation import HOLD_LASTS
@@ -171,6 +171,15 @@ class Revoke(ProvingOnPage):
             turn.data["wish"] = "hold"
         return None
 
+    async def _waiting(self, turn: Turn, fitting: Sequence[Owned]) -> list[Owned]:
+        """What a page still open has issued ends too: it may be a thief's, and would outlive what is stopped."""
+        wish = turn.data["wish"]
+        if wish == "release":
+            return []
+        kinds = {one.profile for one in fitting}
+        unkept = await self.owners.unkept(turn.data["number"])
+        return [one for one in unkept if wish in {"hold_all", "not_me"} or one.profile in kinds]
+
     # -- done -------------------------------------------------------------------------------------------------
 
     async def finish(self, turn: Turn) -> Done | Stop:
@@ -178,9 +187,14 @@ class Revoke(ProvingOnPage):
         fitting = [one for one in await self.mine(turn) if self.concerns(one, turn)]
         if wish not in {"hold_all", "not_me"}:
             fitting = [one for one in fitting if one.serial == turn.data.get("serial")]
-        if not fitting:
+        waiting = await self._waiting(turn, fitting)
+        if not fitting and not waiting:
             return await self.nothing(turn)
         reference = self.reference()
+        for one in waiting:
+            turn.effect(ChangeStatus(one.serial, "revoke", reference, "keyCompromise"))
+        if not fitting:
+            return Done({"reference": reference}, ("start:enroll", "start:status", "cmd:person"), variant="revoked")
         for one in fitting:
             if wish == "revoke":
                 turn.effect(ChangeStatus(one.serial, "revoke", reference, REASONS[turn.data["reason"]]))

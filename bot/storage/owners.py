@@ -47,6 +47,17 @@ class OwnerRecords:
 
         return await self.database.read(look)
 
+    async def unkept(self, number: CustomerNumber) -> Sequence[Owned]:
+        def look(tx: Tx) -> list[Owned]:
+            rows = tx.all(
+                "SELECT c.* FROM certificates c JOIN links l ON l.id = c.request_id "
+                "WHERE c.subscriber = :number AND c.status = 'valid' AND l.done_at IS NULL ORDER BY c.serial",
+                number=number,
+            )
+            return [_owned(record_of(row)) for row in rows]
+
+        return await self.database.read(look)
+
     async def places(self, serial: str) -> Places:
         def look(tx: Tx) -> Places:
             ticked = _places(tx, serial)

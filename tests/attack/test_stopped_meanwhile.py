@@ -1,0 +1,49 @@
+"""Whoever stops a certificate stops its successor too: a thief's renewal must not outlive "stop everything"."""
+
+import pytest
+
+from handlers.message import Choice
+from tests.talking import House, Talk
+
+
+async def standing(house: House) -> list[tuple[str, int]]:
+    rows = await house.rows("SELECT status, in_place FROM certificates ORDER BY planned_at")
+    return [(row["status"], row["in_place"]) for row in rows]
+
+
+async def reissued_not_kept(talk: Talk) -> None:
+    await talk.presses(Choice("start:reissue", ""), "identity.code.ask")
+    await talk.says(await talk.code(), "reissue.why.ask")
+    for value in ("why=moved", "place=this_pc", "review=confirm"):
+        await talk.presses(talk.valued(value))
+    await talk.page().submit(key=1)
+
+
+@pytest.mark.parametrize("wish", ["hold_all", "not_me", "hold"])
+async def test_stopped_while_the_successor_waits(house: House, wish: str) -> None:
+    thief, owner = house.talk(), house.talk("kim", "console", customer="owner")
+    await thief.walk(None)
+    await owner.presses(Choice("start:status", ""))
+    await owner.says(owner.demo.accounts[0])
+    await owner.says(owner.demo.name)
+    await owner.says(await owner.code(), "status.done")
+    await reissued_not_kept(thief)
+    page = thief.page()
+    await owner.presses(Choice(f"start:revoke:{wish}", ""), "identity.code.ask")
+    await owner.says(await owner.code(), "revoke.done_held")
+    assert await standing(house) == [("held", 1), ("revoked", 0)]
+    await page.done()
+    assert await standing(house) == [("held", 1), ("revoked", 0)]
+
+
+async def test_a_first_certificate_on_a_page_still_open(house: House) -> None:
+    thief, owner = house.talk(), house.talk("kim", "console", customer="owner")
+    await thief.walk("page")
+    page = thief.page()
+    await page.submit()
+    await owner.presses(Choice("start:revoke:not_me", ""))
+    await owner.says(owner.demo.accounts[0])
+    await owner.says(owner.demo.name)
+    await owner.says(await owner.code(), "revoke.done_revoked")
+    await page.done()
+    assert {status for status, _ in await standing(house)} == {"revoked"}
