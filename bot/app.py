@@ -44,6 +44,7 @@ from bot.registry import Registry
 from bot.sealing import KeyFileRefused, Sealer, load_or_make_key
 from bot.settings import Problem, Settings, SettingsError
 from bot.storage.audit import AuditTrail, newest
+from bot.storage.certificate_rows import hex_of, serial_of
 from bot.storage.certificates import Certificates
 from bot.storage.conversations import Addresses, Conversations
 from bot.storage.database import Database, Tx, open_database
@@ -260,7 +261,7 @@ async def _build(
     authority = await vault.open(clock()) if keys else vault.look()
 
     def announce(tx: Tx, record: Record, at: datetime) -> None:
-        put_notice(tx, sealer, ISSUED, f"{record.plan.serial:040x}", at)
+        put_notice(tx, sealer, ISSUED, hex_of(record.plan.serial), at)
 
     certificates = Certificates(database, audit, sealer.mac("export", "key"), clock, announce)
     registration = RegistrationAuthority(authority, certificates)
@@ -389,7 +390,7 @@ async def _build(
                 case HandedOver():
                     bench.forget(effect.link_id)
                 case ChangeStatus():
-                    certificates.on_change(Serial(int(effect.serial, 16)))
+                    certificates.on_change(serial_of(effect.serial))
         if any(isinstance(effect, StartChallenge | ChangeStatus | KnowAs) for effect in effects):
             runner.wake("deliver")  # a code is queued, or word of what was done: somebody looks at their phone
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bot.settings import Settings
+from bot.storage.certificate_rows import hex_of
 from ca.ports import Record, Serial, Status
 from ca.revocation import By, reasons
 from handlers.texts import Texts, load_texts
@@ -76,10 +77,10 @@ async def _show(arguments: argparse.Namespace, settings: Settings) -> int:
 
     async with running(settings, jobs=False, keys=False) as service:
         record = await service.registration.status(arguments.serial)
-        acts = await service.audit.about(service.database, f"{arguments.serial:040x}")
+        acts = await service.audit.about(service.database, hex_of(arguments.serial))
     plan = record.plan
     shown = {
-        "serial": f"{plan.serial:040x}",
+        "serial": hex_of(plan.serial),
         "status": record.status.value,
         "subject": plan.subject,
         "subscriber": plan.subscriber,
@@ -89,7 +90,7 @@ async def _show(arguments: argparse.Namespace, settings: Settings) -> int:
         "not_after": plan.not_after.isoformat(),
         "revoked_at": record.revoked_at.isoformat() if record.revoked_at else None,
         "reason": record.reason,
-        "replaces": f"{plan.replaces:040x}" if plan.replaces else None,
+        "replaces": hex_of(plan.replaces) if plan.replaces else None,
         "audit": [{key: row[key] for key in ("seq", "at", "actor", "act", "detail")} for row in acts],
     }
     print(json.dumps(shown, ensure_ascii=False, indent=2))
@@ -119,7 +120,7 @@ async def _revoke(arguments: argparse.Namespace, settings: Settings) -> int:
     async with running(settings, jobs=False, keys=False) as service:
         record = await service.registration.status(arguments.serial)
         if not arguments.yes:
-            what = texts("cli.revoke_what", serial=f"{arguments.serial:040x}", subject=record.plan.subject)
+            what = texts("cli.revoke_what", serial=hex_of(arguments.serial), subject=record.plan.subject)
             print(texts("cli.say_yes", what=what), file=sys.stderr)
             return 2
         record = await service.registration.revoke(arguments.serial, arguments.reason, service.clock(), By.OPERATOR)
@@ -127,5 +128,5 @@ async def _revoke(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def _say(settings: Settings, record: Record) -> int:
-    print(_texts(settings)(f"cli.now_{record.status.value}", serial=f"{record.plan.serial:040x}"))
+    print(_texts(settings)(f"cli.now_{record.status.value}", serial=hex_of(record.plan.serial)))
     return 0

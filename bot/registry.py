@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Final
 
+from bot.storage.certificate_rows import hex_of
 from bot.storage.certificates import Certificates
 from bot.storage.pages import Links
 from ca import verify
@@ -120,7 +121,7 @@ class Registry:
         assert record.der is not None
         issuer = self.authority.issuer(record.plan.issuer)
         return Issued(
-            serial=f"{record.plan.serial:040x}",
+            serial=hex_of(record.plan.serial),
             not_after=record.plan.not_after,
             certificate=record.der,
             chain=(issuer.der, issuer.root_der),
@@ -129,7 +130,7 @@ class Registry:
 
     async def withdraw_unkept(self, number: str, profile: str, customer: CustomerId, now: datetime) -> None:
         for serial in await self.links.unkept(number, profile, customer, now):
-            await self.registration.revoke(Serial(serial), "superseded", now)
+            await self.registration.revoke(serial, "superseded", now)
 
     # -- one that takes another's place -----------------------------------------------------------------------
 

@@ -61,6 +61,11 @@ class Reply:
     document: Document | None = None
     progress: tuple[int, int] | None = None
 
+    @property
+    def told(self) -> str:
+        """The text with its progress behind it, for a messenger that has no other place for that."""
+        return self.text if self.progress is None else f"{self.text} ({self.progress[0]}/{self.progress[1]})"
+
     def as_json(self) -> dict[str, Any]:
         return {
             "key": self.key,

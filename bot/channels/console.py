@@ -70,8 +70,7 @@ def turn_text(replies: Iterable[Reply]) -> str:
     lines: list[str] = []
     number = 0
     for reply in replies:
-        progress = f" ({reply.progress[0]}/{reply.progress[1]})" if reply.progress else ""
-        lines.append(f"\n{reply.text}{progress}")
+        lines.append(f"\n{reply.told}")
         if reply.link:
             lines.append(f"  → {reply.link.label}: {reply.link.url}")
         if reply.document:

@@ -33,6 +33,14 @@ def is_public(address: str) -> bool:
     return (mapped or parsed).is_global and not parsed.is_multicast
 
 
+async def at_most(content: aiohttp.StreamReader, most: int) -> bytes:
+    """What an answer holds, or its first `most` octets; one `read` gives no more than has just arrived."""
+    octets = b""
+    while len(octets) < most and (more := await content.read(most - len(octets))):
+        octets += more
+    return octets
+
+
 def _is_number(host: str) -> bool:
     try:
         ipaddress.ip_address(host)
@@ -82,9 +90,7 @@ class Fetcher:
                 async with session.request(method, url, allow_redirects=False, **more) as answer:
                     if answer.status != 200:
                         return None
-                    octets = await answer.content.read(most + 1)
-                    while len(octets) <= most and (further := await answer.content.read(most + 1 - len(octets))):
-                        octets += further
+                    octets = await at_most(answer.content, most + 1)
                     return octets if len(octets) <= most else None
         except (TimeoutError, OSError, ValueError, aiohttp.ClientError) as error:
             log.info("not reached", extra={"host": urlsplit(url).hostname, "error": type(error).__name__})

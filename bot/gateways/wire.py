@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import aiohttp
 
+from bot.gateways.fetching import at_most
 from bot.gateways.sms import SmsRefused, SmsUnavailable
 
 DEADLINE: Final = 8.0
@@ -29,9 +30,7 @@ async def ask(
             session.request(method, url, headers=headers, data=body, params=query, allow_redirects=False) as answer,
         ):
             status, after = answer.status, answer.headers.get("Retry-After", "")
-            told = await answer.content.read(MOST)
-            while len(told) < MOST and (more := await answer.content.read(MOST - len(told))):
-                told += more
+            told = await at_most(answer.content, MOST)
     except (TimeoutError, OSError, aiohttp.ClientError) as error:
         raise SmsUnavailable(type(error).__name__) from None  # what it holds may be an address with a number in it
     if 400 <= status < 500 and status not in _LATER:

@@ -12,11 +12,12 @@ from typing import Any, Final
 from bot.jobs.delivering import Undeliverable
 from bot.sealing import Sealer
 from bot.storage import outbox
+from bot.storage.certificate_rows import serial_of
 from bot.storage.conversations import known_as
 from bot.storage.database import Database, Tx
 from bot.storage.effects import SMS, sms_payload
 from bot.storage.outbox import Item
-from ca.ports import CertificateStore, Record, Serial
+from ca.ports import CertificateStore, Record
 from handlers import stages
 from handlers.bank import BankCustomer, BankRegister, CustomerNumber
 from handlers.conversation import Conversation
@@ -62,7 +63,7 @@ class Announcing:
         await self._tell(item, opened["number"], word, opened["here"])
 
     async def deliver(self, item: Item, opened: dict[str, Any]) -> None:
-        record = await self.certificates.by_serial(Serial(int(opened["serial"], 16)))
+        record = await self.certificates.by_serial(serial_of(opened["serial"]))
         if record is None:
             raise Undeliverable("no such certificate")
         # Where it was issued, it has just been said.

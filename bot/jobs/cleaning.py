@@ -8,11 +8,11 @@ from typing import Final
 from bot.jobs.announcing import UNKEPT, put_notice
 from bot.sealing import Sealer
 from bot.storage import outbox, sendings, transfers
+from bot.storage.certificate_rows import hex_of
 from bot.storage.database import Database, Tx
 from bot.storage.instants import text_of
 from bot.storage.pages import Links, OneTimeLink
 from bot.storage.statuses import forget_changes
-from ca.ports import Serial
 from ca.registration import RegistrationAuthority
 from handlers.conversation import Conversation
 from handlers.flow import PageDone
@@ -62,14 +62,14 @@ class Cleaning:
         for serial in await self.links.unkept_since(now - UNKEPT_FOR):
             # The word first: killed in between, the next look finds the certificate again and says nothing twice.
             try:
-                await self.database.run(put_notice, self.sealer, UNKEPT, f"{serial:040x}", now)
-                await self.registration.revoke(Serial(serial), "superseded", now)
+                await self.database.run(put_notice, self.sealer, UNKEPT, hex_of(serial), now)
+                await self.registration.revoke(serial, "superseded", now)
             except Exception:  # one that cannot be settled must not keep the others and the purge waiting
-                log.exception("not settled", extra={"serial": f"{serial:040x}"})
+                log.exception("not settled", extra={"serial": hex_of(serial)})
             else:
-                log.info("revoked what nobody kept", extra={"serial": f"{serial:040x}"})
+                log.info("revoked what nobody kept", extra={"serial": hex_of(serial)})
         for serial in await self.registration.lapse(now):
-            log.info("revoked after half a year on hold", extra={"serial": f"{serial:040x}"})
+            log.info("revoked after half a year on hold", extra={"serial": hex_of(serial)})
         await self.database.run(self._purge, now)
 
     def _purge(self, tx: Tx, now: datetime) -> None:

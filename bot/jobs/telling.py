@@ -12,7 +12,7 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
@@ -215,8 +215,7 @@ class Telling:
     async def _next(self, item: Item, opened: Mapping[str, Any], way: str) -> None:
         """On to the next way, in the transaction that closes this one."""
         tried = [*opened.get("tried", ()), way]
-        left = [one for one in self.ways if one not in tried and (one == CHAT or one in self.gateways)]
-        now = self.clock()
+        left, now = self._left(tried), self.clock()
 
         def move(tx: Tx) -> None:
             if left:
@@ -228,6 +227,10 @@ class Telling:
 
         await self.database.run(move)
 
+    def _left(self, tried: Collection[str]) -> Sequence[str]:
+        """The ways that are set up and were not tried, in their order."""
+        return [one for one in self.ways if one not in tried and (one == CHAT or one in self.gateways)]
+
     async def lost_later(self, key: str, way: str) -> None:
         """A provider took the reminder `key` and could not deliver it: the next way, as if it had said so at once."""
         found = KEY.fullmatch(key)
@@ -237,7 +240,7 @@ class Telling:
 
         def move(tx: Tx) -> None:
             tried = outbox.channels(tx, key)
-            left = [one for one in self.ways if one not in tried and (one == CHAT or one in self.gateways)]
+            left = self._left(tried)
             if way in tried and left:
                 opened = {"serial": found[1], "stage": int(found[2]), "said_for": now.isoformat(), "tried": tried}
                 outbox.put_reminders(tx, [(f"{key}~{len(tried)}", left[0], json.dumps(opened).encode())], now)

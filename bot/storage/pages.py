@@ -13,8 +13,10 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from bot.sealing import Sealer
+from bot.storage.certificate_rows import serial_of
 from bot.storage.database import Database, Row, Tx
 from bot.storage.instants import instant, instant_or_none, text_of
+from ca.ports import Serial
 from handlers.message import CustomerId, Document
 
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -93,30 +95,30 @@ class Links:
 
         return await self.database.read(look)
 
-    async def unkept(self, number: str, profile: str, customer: CustomerId, now: datetime) -> list[int]:
+    async def unkept(self, number: str, profile: str, customer: CustomerId, now: datetime) -> list[Serial]:
         """Serials that were issued on a page of this conversation, or on one that has expired, and never kept."""
 
-        def look(tx: Tx) -> list[int]:
+        def look(tx: Tx) -> list[Serial]:
             rows = tx.all(
                 "SELECT c.serial FROM certificates c JOIN links l ON l.id = c.request_id "
                 "WHERE c.subscriber = :number AND c.profile = :profile AND c.status = 'valid' "
                 "AND l.done_at IS NULL AND (l.customer = :customer OR l.expires_at < :now)",
                 number=number, profile=profile, customer=customer, now=text_of(now),
             )  # fmt: skip
-            return [int(row["serial"], 16) for row in rows]
+            return [serial_of(row["serial"]) for row in rows]
 
         return await self.database.read(look)
 
-    async def unkept_since(self, before: datetime) -> list[int]:
+    async def unkept_since(self, before: datetime) -> list[Serial]:
         """Serials of everything issued on a page that ended before `before` with nothing kept."""
 
-        def look(tx: Tx) -> list[int]:
+        def look(tx: Tx) -> list[Serial]:
             rows = tx.all(
                 "SELECT c.serial FROM certificates c JOIN links l ON l.id = c.request_id "
                 "WHERE c.status = 'valid' AND l.done_at IS NULL AND l.expires_at < :before LIMIT 100",
                 before=text_of(before),
             )
-            return [int(row["serial"], 16) for row in rows]
+            return [serial_of(row["serial"]) for row in rows]
 
         return await self.database.read(look)
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from bot.storage.audit import AuditTrail
-from bot.storage.certificate_rows import by_serial, hex_of, issued
+from bot.storage.certificate_rows import by_serial, hex_of, issued, serial_of
 from bot.storage.database import Tx
 from bot.storage.instants import text_of
 from ca import crl
@@ -144,7 +144,7 @@ def lapsed(tx: Tx, held_before: datetime) -> list[Serial]:
         " ORDER BY revoked_at LIMIT 500",
         before=text_of(held_before),
     )
-    return [Serial(int(row["serial"], 16)) for row in rows]
+    return [serial_of(row["serial"]) for row in rows]
 
 
 def changes_after(tx: Tx, version: int) -> tuple[int, frozenset[Serial] | None]:
@@ -160,7 +160,7 @@ def changes_after(tx: Tx, version: int) -> tuple[int, frozenset[Serial] | None]:
         most=CHANGES_KEPT,
     )
     known = version >= row["oldest"] and len(rows) < CHANGES_KEPT
-    return int(row["newest"]), frozenset(Serial(int(row["serial"], 16)) for row in rows) if known else None
+    return int(row["newest"]), frozenset(serial_of(row["serial"]) for row in rows) if known else None
 
 
 def forget_changes(tx: Tx, before: datetime) -> None:

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from bot.storage.certificate_rows import hex_of
 from bot.storage.conversations import known_as
 from bot.storage.pages import OneTimeLink
 from bot.web.guard import BadJson, json_object
@@ -148,7 +149,7 @@ class SecurePages:
         except BadJson:
             return self.room.refusal(texts, "bad_request", 400)
         result = {
-            "serial": f"{record.plan.serial:040x}",
+            "serial": hex_of(record.plan.serial),
             "until": record.plan.not_after.isoformat(),
             "system": _system(request.headers.get("user-agent", "")),
             "document": document and {name: getattr(document, name) for name in DOCUMENT},

@@ -15,6 +15,8 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from bot.gateways.fetching import at_most
+
 log = logging.getLogger(__name__)
 
 MOST_URL: Final = 1000
@@ -64,7 +66,7 @@ class Callbacks:
         assert self._session is not None
         try:
             async with self._session.post(url, json=answer, allow_redirects=False) as taken:
-                told = json.loads(await taken.content.read(MOST_ANSWER)) if taken.status == 200 else None
+                told = json.loads(await at_most(taken.content, MOST_ANSWER)) if taken.status == 200 else None
         except (TimeoutError, aiohttp.ClientError, ValueError, RecursionError) as error:
             log.warning("callback not taken", extra={"error": type(error).__name__})
             return False

@@ -18,6 +18,7 @@ import aiohttp
 from bot.channels.kakao.answering import IN_TIME
 from bot.channels.kakao.centre import skill_url
 from bot.doctor import Finding
+from bot.gateways.fetching import at_most
 from bot.settings import Settings
 
 MOST_ANSWER: Final = 64 * 1024
@@ -92,7 +93,7 @@ async def _post(
 ) -> tuple[int, Mapping[str, Any]]:
     async with session.post(url, json=body, headers=headers, allow_redirects=False) as answer:
         try:
-            told = json.loads(await answer.content.read(MOST_ANSWER))
+            told = json.loads(await at_most(answer.content, MOST_ANSWER))
         except (ValueError, RecursionError):
             told = {}
         return answer.status, told if isinstance(told, dict) else {}

@@ -82,9 +82,7 @@ def octets(answer: Response) -> int:
 
 
 def _outputs(reply: Reply, ink: Ink, *, last: bool) -> Iterator[Output]:
-    text = reply.text.strip()
-    if reply.progress:
-        text += f" ({reply.progress[0]}/{reply.progress[1]})"
+    text = reply.told.strip()
     if last and (listed := _listed(reply)):
         head = text if len(text) <= MOST_HEADER else ink.texts("kakao.list")
         if head != text:

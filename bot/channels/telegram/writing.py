@@ -43,9 +43,7 @@ class Call:
 def calls(reply: Reply, texts: Texts, app_url: AppUrl, *, plain: bool = False) -> list[Call]:
     """What shows `reply`, in order. `app_url(link_id)` is a page as a Mini App. `plain` does
     without a button for the link, where Telegram refused it."""
-    shown = reply.text
-    if reply.progress:
-        shown += f" ({reply.progress[0]}/{reply.progress[1]})"
+    shown = reply.told
     rows = [] if reply.link is None or plain else link_row(reply.link, app_url)
     if reply.link is not None and not rows:
         shown += f"\n\n{reply.link.label}: {reply.link.url}"
