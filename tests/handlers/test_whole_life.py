@@ -135,6 +135,13 @@ async def test_help_leads_to_what_the_menu_is_too_short_for(talk: Talk) -> None:
             await talk.says("취소")
 
 
+async def test_english_counts_one_day(house: House) -> None:
+    texts = house.service.texts["en"]
+    asked = {"today": False, "after": False, "hour": 9, "place": "Seoul"}
+    assert "remind you 1 day before, at" in texts("reminders.what.ask", days=[1], **asked)
+    assert "remind you 7, 1 days before, at" in texts("reminders.what.ask", days=[7, 1], **asked)
+
+
 @pytest.mark.parametrize(("locale", "expected"), [("ko", "내일("), ("en", "ends tomorrow (")])
 async def test_one_day_is_said_as_people_say_it(house: House, locale: str, expected: str) -> None:
     words = house.service.texts[locale]("reminder.ahead", kind="X", left=1, until=house.clock())
