@@ -60,6 +60,14 @@ class Places:
     before: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Unkept:
+    """A certificate nobody has kept yet; it may not even be signed."""
+
+    serial: str
+    profile: str
+
+
 class Owners(Protocol):
     """Who a conversation belongs to, and what they have."""
 
@@ -69,8 +77,8 @@ class Owners(Protocol):
     async def owned(self, number: CustomerNumber) -> Sequence[Owned]:
         """Kept and in their place, newest first; one that has ended stays until the next is issued."""
 
-    async def unkept(self, number: CustomerNumber) -> Sequence[Owned]:
-        """Issued on a page that is still open: valid, and perhaps somebody else's doing."""
+    async def unkept(self, number: CustomerNumber) -> Sequence[Unkept]:
+        """Issued, or about to be, on a page that is still open: perhaps somebody else's doing."""
 
     async def places(self, serial: str) -> Places: ...
 

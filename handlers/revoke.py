@@ -13,7 +13,7 @@ from handlers.effects import ChangeStatus
 from handlers.flow import SKIP, Again, Ask, Done, Goto, Stop, Taken, Turn
 from handlers.identity import Identity
 from handlers.issuing import Pages
-from handlers.owning import Owned, Owners
+from handlers.owning import Owned, Owners, Unkept
 from handlers.proof_page import ProvingOnPage
 from handlers.proving import Rules
 from handlers.texts import Texts
@@ -171,7 +171,7 @@ class Revoke(ProvingOnPage):
             turn.data["wish"] = "hold"
         return None
 
-    async def _waiting(self, turn: Turn, fitting: Sequence[Owned]) -> list[Owned]:
+    async def _waiting(self, turn: Turn, fitting: Sequence[Owned]) -> list[Unkept]:
         """What a page still open has issued ends too: it may be a thief's, and would outlive what is stopped."""
         wish = turn.data["wish"]
         if wish == "release":
@@ -191,8 +191,8 @@ class Revoke(ProvingOnPage):
         if not fitting and not waiting:
             return await self.nothing(turn)
         reference = self.reference()
-        for one in waiting:
-            turn.effect(ChangeStatus(one.serial, "revoke", reference, "keyCompromise"))
+        for unkept in waiting:
+            turn.effect(ChangeStatus(unkept.serial, "revoke", reference, "keyCompromise"))
         if not fitting:
             return Done({"reference": reference}, ("start:enroll", "start:status", "cmd:person"), variant="revoked")
         for one in fitting:

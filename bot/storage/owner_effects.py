@@ -75,6 +75,10 @@ class OwnerEffectWriter:
         if before is None or not _is_theirs(tx, effect.serial, turn.customer):
             return
         by = By.SUBSCRIBER.value
+        if before.status is Status.PLANNED:
+            # Not signed yet, the signer may be away: it is never to be finished.
+            self.statuses.fail(tx, serial, turn.at, "stopped by the subscriber", by)
+            return
         if effect.act == "release":
             after = self.statuses.release(tx, serial, turn.at, by)
         else:

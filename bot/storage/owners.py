@@ -13,7 +13,7 @@ from bot.storage.instants import instant
 from ca.ports import Record, Status
 from handlers.bank import CustomerNumber
 from handlers.message import CustomerId
-from handlers.owning import Owned, Places
+from handlers.owning import Owned, Places, Unkept
 
 
 class OwnerRecords:
@@ -47,14 +47,15 @@ class OwnerRecords:
 
         return await self.database.read(look)
 
-    async def unkept(self, number: CustomerNumber) -> Sequence[Owned]:
-        def look(tx: Tx) -> list[Owned]:
+    async def unkept(self, number: CustomerNumber) -> Sequence[Unkept]:
+        def look(tx: Tx) -> list[Unkept]:
             rows = tx.all(
-                "SELECT c.* FROM certificates c JOIN links l ON l.id = c.request_id "
-                "WHERE c.subscriber = :number AND c.status = 'valid' AND l.done_at IS NULL ORDER BY c.serial",
+                "SELECT c.serial, c.profile FROM certificates c JOIN links l ON l.id = c.request_id "
+                "WHERE c.subscriber = :number AND c.status IN ('planned', 'valid') AND l.done_at IS NULL "
+                "ORDER BY c.serial",
                 number=number,
             )
-            return [_owned(record_of(row)) for row in rows]
+            return [Unkept(row["serial"], row["profile"]) for row in rows]
 
         return await self.database.read(look)
 

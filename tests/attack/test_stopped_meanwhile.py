@@ -2,6 +2,9 @@
 
 import pytest
 
+from ca.errors import SignerUnavailable
+from ca.ports import Record
+from ca.registration import RegistrationAuthority
 from handlers.message import Choice
 from tests.talking import House, Talk
 
@@ -47,3 +50,24 @@ async def test_a_first_certificate_on_a_page_still_open(house: House) -> None:
     await owner.says(await owner.code(), "revoke.done_revoked")
     await page.done()
     assert {status for status, _ in await standing(house)} == {"revoked"}
+
+
+async def test_what_the_signer_has_not_signed_yet_never_will_be(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The signer is away when the thief asks, and back after the owner has stopped everything."""
+
+    async def away(_self: RegistrationAuthority, _record: Record) -> bytes:
+        raise SignerUnavailable("token certtalk: DeviceRemoved")
+
+    thief, owner = house.talk(), house.talk("kim", "console", customer="owner")
+    await thief.walk("page")
+    with monkeypatch.context() as broken:
+        broken.setattr(RegistrationAuthority, "_signed", away)
+        await thief.page().submit()
+    assert await standing(house) == [("planned", 1)]
+    await owner.presses(Choice("start:revoke:not_me", ""))
+    await owner.says(owner.demo.accounts[0])
+    await owner.says(owner.demo.name)
+    await owner.says(await owner.code(), "revoke.done_revoked")
+    assert await standing(house) == [("failed", 0)]
+    await house.service.registration.reconcile(house.clock())
+    assert await standing(house) == [("failed", 0)]
