@@ -210,7 +210,7 @@ class Service:
 
 @contextlib.asynccontextmanager
 async def running(
-    settings: Settings, clock: Callable[[], datetime] = utc_now, *, jobs: bool = True, pages_at: str = "",
+    settings: Settings, clock: Callable[[], datetime] | None = None, *, jobs: bool = True, pages_at: str = "",
     keys: bool = True, ask: Ask | None = None,
 ) -> AsyncIterator[Service]:  # fmt: skip
     """A service from its settings; reconciled before anything is served, its outbox kept when it stops.
@@ -219,6 +219,7 @@ async def running(
     certificates carry the public address all the same. Without `keys` it only looks: the CA's keys stay where they
     are, nothing is signed, and what is unfinished stays so. `ask` reaches a person for a passphrase.
     """
+    clock = clock or utc_now
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     database = await open_database(settings.database_url.get_secret_value())
     try:

@@ -109,7 +109,7 @@ async def test_what_was_taught_is_answered_by_the_running_service(talk: Talk, li
     data = service.settings.data
     (data / utterances.OWN).write_text('{"label": "faq_fee", "text": "화성 갈 차비"}\n', "utf-8")
     keeping.write(data / keeping.FILE, fitting.pack(utterances.taught()))
-    assert await teaching.train(service, service.texts["ko"], None) == 0
+    assert await teaching.train(service, service.texts["ko"], "so little is learned that one sentence tips it") == 0
     understanding = Understanding()
     own = keeping.OperatorsModel(data, understanding)
     await own.refresh()
