@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -251,14 +251,15 @@ def test_rotation_needs_the_right_root_key(alone: Path, tmp_path: Path, capsys: 
 
 
 async def test_a_running_service_takes_up_what_was_rotated(alone: Path) -> None:
+    now = datetime.now(UTC)  # as the verb that makes it
     vault = await asyncio.to_thread(made, alone)
-    authority = await vault.open(NOW)
-    assert not vault.is_due(authority, NOW)
+    authority = await vault.open(now)
+    assert not vault.is_due(authority, now)
     other = Vault(vault.settings)
     root = other.open_root(other.root_key_file(), other.passphrase())
-    await asyncio.to_thread(other.rotate_issuing, root, "p-256", 10, NOW)
-    assert vault.is_due(authority, NOW)
-    assert list((await vault.open(NOW)).issuers) == ["issuing-1", "issuing-2"]
+    await asyncio.to_thread(other.rotate_issuing, root, "p-256", 10, now)
+    assert vault.is_due(authority, now)
+    assert list((await vault.open(now)).issuers) == ["issuing-1", "issuing-2"]
 
 
 def test_looking_opens_no_key(alone: Path, capsys: Said, monkeypatch: pytest.MonkeyPatch) -> None:
