@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from tests.judges import check_npki, check_p12
@@ -188,13 +189,16 @@ async def test_from_the_first_word_to_the_reminder(live: Live, chromium: Browser
     await new.hears("인증서가 잘 작동해요")
 
     # The day comes: the demo desk moves the reminder job's clock.
+    certificate = x509.load_der_x509_certificate((folder / "signCert.der").read_bytes())
+    day = f"{certificate.not_valid_after_utc - timedelta(days=5):%Y-%m-%d}"
     moved = await new.chat.evaluate(
-        """async () => {
+        """async (date) => {
             const { csrf } = JSON.parse(document.getElementById("page").textContent);
-            const body = JSON.stringify({ date: "2028-01-05" });
+            const body = JSON.stringify({ date });
             const headers = { "Content-Type": "application/json", "X-CSRF-Token": csrf };
             return (await fetch("/demo/clock", { method: "POST", headers, body })).json();
-        }"""
+        }""",
+        day,
     )
     assert moved["sent"] == 1
     await new.hears("만료")
