@@ -21,6 +21,20 @@ DROP = "drop"
 """Takes the message, then the connection breaks."""
 
 
+@asynccontextmanager
+async def on_loopback(*routes: web.RouteDef) -> AsyncIterator[str]:
+    """Serve `routes` on a free port; gives the origin."""
+    application = web.Application()
+    application.add_routes(routes)
+    runner = web.AppRunner(application, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
 class FakeSolapi:
     def __init__(self, clock: Callable[[], datetime], templates: dict[str, str]) -> None:
         self.clock, self.templates = clock, templates
@@ -131,17 +145,11 @@ class FakeReceiver:
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
-        application = web.Application()
-        application.router.add_post("/notify", self._answer)
-        runner = web.AppRunner(application, access_log=None)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        self.url = f"http://127.0.0.1:{runner.addresses[0][1]}/notify"
-        try:
+        async with on_loopback(
+            web.post("/notify", self._answer),
+        ) as origin:
+            self.url = f"{origin}/notify"
             yield
-        finally:
-            await runner.cleanup()
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         body, at = await request.read(), request.headers["X-CertTalk-Timestamp"]
@@ -175,18 +183,12 @@ class FakeEvents:
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
-        application = web.Application()
-        application.router.add_post("/v2/bots/{bot}/talk", self._talk)
-        application.router.add_get("/v1/tasks/{task}", self._task)
-        runner = web.AppRunner(application, access_log=None)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        self.origin = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        try:
+        async with on_loopback(
+            web.post("/v2/bots/{bot}/talk", self._talk),
+            web.get("/v1/tasks/{task}", self._task),
+        ) as origin:
+            self.origin = origin
             yield
-        finally:
-            await runner.cleanup()
 
     async def _talk(self, request: web.Request) -> web.StreamResponse:
         assert request.headers["Authorization"] == f"KakaoAK {self.key}"
