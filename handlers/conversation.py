@@ -5,7 +5,7 @@ A message that was seen before is answered with what was answered then.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
@@ -21,7 +21,10 @@ from handlers.talk import ConversationStore, Opened, Talk, TurnRecord
 from handlers.walking import Walker
 from handlers.wording import say
 
-ATTEMPTS: Final = 8
+ATTEMPTS: Final = 24
+PAUSE: Final = 0.01
+LONGEST_PAUSE: Final = 0.1
+"""Seconds to stand aside after being overtaken, longer each time: a burst in another process ends in between."""
 LONGEST_TEXT: Final = 2000
 
 
@@ -109,7 +112,7 @@ class Conversation:
         safe: the step is idempotent.
         """
         async with self._one_at_a_time(customer):
-            for _ in range(ATTEMPTS):
+            async for _ in _attempts():
                 opened = await self.store.open(customer, channel, None)
                 talk = self._talk(opened, None)
                 state = talk.behind(form.link_id)
@@ -181,7 +184,7 @@ class Conversation:
         self, said: Incoming, message_id: str, decide: Callable[[Draft], Awaitable[None]], *, asked: bool = True
     ) -> Answered:
         async with self._one_at_a_time(said.customer):
-            for _ in range(ATTEMPTS):
+            async for _ in _attempts():
                 opened = await self.store.open(said.customer, said.channel, message_id)
                 if opened.answered is not None:
                     return replace(opened.answered, locale=self._talk(opened, said.locale).locale)
@@ -232,6 +235,16 @@ class Conversation:
             self.reception.offer(draft)
             draft.talk.last_at = draft.now.isoformat()
         return draft
+
+
+async def _attempts() -> AsyncIterator[int]:
+    """One attempt after another, two seconds of standing aside in all. Whoever loses every race would never come in
+    otherwise: each turn of another process is written while this one is still deciding.
+    """
+    for overtaken in range(ATTEMPTS):
+        if overtaken:
+            await asyncio.sleep(min(overtaken * PAUSE, LONGEST_PAUSE))
+        yield overtaken
 
 
 def _nobody_waits(customer: CustomerId, effects: Sequence[Effect]) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from handlers.flow import Accepted, PageForm, Refused
 from handlers.message import Choice, Incoming
+from handlers.talk import TurnRecord
 from tests.talking import House, Page, R, Talk, csr
 
 # -- typing instead of pressing ---------------------------------------------------------------------------------------
@@ -178,6 +179,24 @@ async def test_two_services_and_one_customer_lose_and_double_nothing(house: Hous
         assert [row["seq"] for row in stored] == list(range(1, len(stored) + 1))
         again = await services[0].conversation.handle(said[1][1])
         assert again == answers[1]
+
+
+async def test_a_turn_that_is_overtaken_many_times_still_comes_in(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process may have sixteen messages of this customer in a row, each written a little sooner."""
+    monkeypatch.setattr("handlers.conversation.PAUSE", 0)
+    talk = await house.talk().walk("kind")
+    store, commit = house.service.conversations, house.service.conversations.commit
+    overtaken = iter(range(MANY))
+
+    async def late(turn: TurnRecord) -> int | None:
+        return await commit(turn) if next(overtaken, None) is None else None
+
+    monkeypatch.setattr(store, "commit", late)
+    said = Incoming("web", "kim", talk.customer, "web:late", "도움말")
+    assert (await house.service.conversation.handle(said)).replies
+    assert next(overtaken, None) is None
 
 
 async def test_two_services_take_turns_through_the_journey(house: House) -> None:
