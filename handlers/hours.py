@@ -1,23 +1,27 @@
-"""When a person sits at the desk: working days in Korea, between two hours, but for the holidays in a file.
+"""When a person sits at the desk: working days in Korea, between two hours, but for holidays.
 
-Lunar holidays and their substitutes are no rule a program should guess; `locales/holidays.toml` lists them.
+Public and bank holidays, the lunar ones and their substitutes too, are those of the library `holidays`. A file adds what
+only the operator knows: a day decreed at short notice, the bank's own.
 """
 
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from importlib.resources import files
 from typing import Final, Self
+
+from holidays import BANK, PUBLIC, HolidayBase, country_holidays
 
 from handlers.texts import KOREA
 
+PUBLIC_DAYS: Final[HolidayBase] = country_holidays("KR", categories=(BANK, PUBLIC))
+"""Every year there is asked for; a day is looked up as in a set."""
 LOOK_AHEAD: Final = 30
 """Days within which the desk opens again; the longest holidays are a week."""
 
 
 class HolidaysRefused(ValueError):
-    """The file is not of the form of `locales/holidays.toml`; says which entry."""
+    """The operator's file of holidays cannot be read; says which entry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +36,9 @@ class Hours:
 
     @classmethod
     def of(cls, opens: int, closes: int, holidays: str | None = None) -> Self:
-        """From the text of a holidays file, the shipped one when None. Raises `HolidaysRefused`."""
-        text = (files("locales") / "holidays.toml").read_text("utf-8") if holidays is None else holidays
+        """With the text of a holidays file: `yearly` lists MM-DD, `days` ISO dates. Raises `HolidaysRefused`."""
         try:
-            table = tomllib.loads(text)
+            table = tomllib.loads(holidays or "")
             yearly = [date.fromisoformat(f"2028-{one}").strftime("%m-%d") for one in _strings(table.get("yearly", ()))]
             days = [date.fromisoformat(one) for one in _strings(table.get("days", ()))]
         except (tomllib.TOMLDecodeError, TypeError, ValueError) as error:
@@ -43,7 +46,8 @@ class Hours:
         return cls(opens, closes, frozenset(yearly), frozenset(days))
 
     def works_on(self, day: date) -> bool:
-        return day.weekday() < 5 and day not in self.days and day.strftime("%m-%d") not in self.yearly
+        closed = day in PUBLIC_DAYS or day in self.days or day.strftime("%m-%d") in self.yearly
+        return day.weekday() < 5 and not closed
 
     def open_at(self, now: datetime) -> bool:
         here = now.astimezone(KOREA)

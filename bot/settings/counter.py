@@ -37,7 +37,7 @@ class Counter(BaseModel):
     """Hour of Korea at which a person comes to the desk on working days."""
     desk_closes: int = Field(18, ge=1, le=24)
     holidays: ExistingFile | None = None
-    """Days without anybody at the desk, in the form of `locales/holidays.toml`. Empty: that one."""
+    """A file of days on which the bank's desk is closed besides public holidays."""
 
     @field_validator("bank", "sms")
     @classmethod

@@ -1,4 +1,4 @@
-"""When somebody sits at the desk: working days of Korea, but for the holidays in the file."""
+"""When somebody sits at the desk: working days of Korea, but for public holidays and those of the file."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -29,7 +29,19 @@ def test_working_hours_are_korean(day: int, hour: int, minute: int, open_: bool)
     assert SHIPPED.open_at(at + timedelta(days=7)) is open_
 
 
-@pytest.mark.parametrize("day", ["2027-01-01", "2027-02-08", "2027-02-09", "2027-05-05", "2026-12-25", "2028-01-26"])
+@pytest.mark.parametrize(
+    "day",
+    [
+        "2027-01-01",
+        "2027-02-08",  # Seollal, by the moon
+        "2027-02-09",  # its substitute
+        "2027-05-05",
+        "2026-12-25",
+        "2028-01-26",
+        "2026-05-01",  # the day of workers
+        "2027-07-19",  # the substitute of Constitution Day
+    ],
+)
 def test_holidays_are_no_working_days(day: str) -> None:
     noon = datetime.fromisoformat(f"{day}T12:00").replace(tzinfo=KOREA)
     assert noon.weekday() < 5
@@ -49,6 +61,12 @@ def test_holidays_are_no_working_days(day: str) -> None:
 def test_when_it_opens_next(now: str, then: str) -> None:
     at, opens = (datetime.fromisoformat(one).replace(tzinfo=KOREA) for one in (now, then))
     assert SHIPPED.next_opening(at) == opens
+
+
+def test_a_file_adds_days_of_the_banks_own() -> None:
+    own = Hours.of(9, 18, 'yearly = ["11-24"]\ndays = ["2026-11-25"]')
+    open_on = [day for day in range(23, 28) if own.open_at(datetime(2026, 11, day, 12, tzinfo=KOREA))]
+    assert open_on == [23, 26, 27]
 
 
 def test_never_within_a_month() -> None:
