@@ -1,7 +1,7 @@
 """When a person sits at the desk: working days in Korea, between two hours, but for holidays.
 
-Public and bank holidays, the lunar ones and their substitutes too, are those of the library `holidays`. A file adds what
-only the operator knows: a day decreed at short notice, the bank's own.
+Public and bank holidays, the lunar ones and their substitutes too, are those of the library `holidays`. A file adds
+what only the operator knows: a day decreed at short notice, the bank's own.
 """
 
 import tomllib
