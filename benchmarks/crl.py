@@ -16,7 +16,8 @@ from itertools import pairwise
 from pathlib import Path
 
 from benchmarks.measuring import machine, resident_megabytes, table
-from bot.app import running, utc_now
+from bot.app import running
+from bot.service import utc_now
 from bot.settings import load_settings
 from bot.storage.database import Tx
 from bot.storage.instants import text_of

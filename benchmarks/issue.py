@@ -21,7 +21,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from benchmarks.measuring import Measured, bare_commits, in_fast_loop, machine, repeated, table
-from bot.app import Service, running, utc_now
+from bot.app import running
+from bot.service import Service, utc_now
 from bot.settings import load_settings
 from ca import signing
 from ca.authority import Enrollment

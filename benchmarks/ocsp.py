@@ -24,7 +24,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from benchmarks.issue import requests, wanted
 from benchmarks.measuring import Measured, in_fast_loop, machine, measured, pin, repeated, table
 from benchmarks.turns import CLIENT, Visitor, served
-from bot.app import running, utc_now
+from bot.app import running
+from bot.service import utc_now
 from bot.settings import load_settings
 from bot.web.application import Application
 from ca import ocsp

@@ -1,34 +1,26 @@
 """The one place where concrete classes meet: settings in, a running service out."""
 
-import asyncio
-import base64
 import contextlib
 import logging
 import secrets
-from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import datetime, timedelta
 
 from bot.bench import KeyBench
 from bot.desk import EmbeddedCounter
-from bot.gateways.adapters import connect
+from bot.gateways.adapters import by_kind, connect, hours_of, provider_of, templates_of
 from bot.gateways.alimtalk import WAY as ALIMTALK
 from bot.gateways.alimtalk import ByAlimtalk
-from bot.gateways.alimtalk_templates import Templates, TemplatesWrong, load_templates
 from bot.gateways.bank_demo import DemoBank
 from bot.gateways.events import ByEvent, EventApi
 from bot.gateways.fetching import Fetcher
 from bot.gateways.notices import BySms, NoticeGateway
 from bot.gateways.patience import PatientBank
-from bot.gateways.provider import Dispatch, Provider
+from bot.gateways.provider import Dispatch
 from bot.gateways.relying import RelyingParty, load_trust
-from bot.gateways.signed_post import SignedPost
 from bot.gateways.sms import SmsGateway
 from bot.gateways.sms_demo import DemoSms
 from bot.gateways.sms_provider import ProviderSms
-from bot.gateways.solapi import ORIGIN as SOLAPI
-from bot.gateways.solapi import Solapi
 from bot.jobs.anchoring import ANCHORS, Anchoring
 from bot.jobs.announcing import ISSUED, KINDS, Announcing, put_notice
 from bot.jobs.answering import Answering
@@ -42,7 +34,8 @@ from bot.jobs.telling import CHAT, Telling
 from bot.learning.keeping import OperatorsModel
 from bot.registry import Registry
 from bot.sealing import KeyFileRefused, Sealer, load_or_make_key
-from bot.settings import Problem, Settings, SettingsError
+from bot.service import Bells, Service, new_id, new_reference, utc_now
+from bot.settings import Settings
 from bot.storage.audit import AuditTrail, newest
 from bot.storage.certificate_rows import hex_of, serial_of
 from bot.storage.certificates import Certificates
@@ -58,9 +51,8 @@ from bot.storage.notices import ACTS
 from bot.storage.owners import OwnerRecords
 from bot.storage.pages import Documents, Links
 from bot.storage.reminders import Book
-from bot.storage.sendings import Kind, Sendings
+from bot.storage.sendings import Sendings
 from bot.vault import Vault
-from bot.vault.condition import conditions
 from bot.vault.passphrases import Ask
 from ca.ports import Record, Serial
 from ca.recorded import Recorded
@@ -71,7 +63,6 @@ from handlers.device import Backup, ChangePassword, Cleanup, Copy
 from handlers.effects import ChangeStatus, Effect, HandedOver, KnowAs, StartChallenge
 from handlers.enroll import Enroll
 from handlers.faq import Knowledge, load_links
-from handlers.hours import Hours
 from handlers.identity import Identity, Limits
 from handlers.message import CustomerId
 from handlers.person import Person
@@ -84,7 +75,7 @@ from handlers.reminders import Reminders
 from handlers.renew import Renew
 from handlers.revoke import Revoke
 from handlers.status import Status
-from handlers.texts import Texts, load_texts
+from handlers.texts import load_texts
 from handlers.understanding import Understanding
 
 log = logging.getLogger(__name__)
@@ -92,120 +83,6 @@ log = logging.getLogger(__name__)
 DOCUMENT_LIFE = timedelta(hours=24)
 LEFT_UNFINISHED = timedelta(minutes=2)
 """An older plan is nobody's at this moment: its signer was away, or the process that made it has died."""
-HISTORY_SHOWN = 200
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
-def new_id() -> str:
-    """128 random bits, URL-safe and without a dot."""
-    return base64.urlsafe_b64encode(secrets.token_bytes(16)).rstrip(b"=").decode()
-
-
-def new_reference() -> str:
-    """Short enough to read out on the telephone."""
-    return f"{secrets.randbelow(10**5):05d}-{secrets.token_hex(2).upper()}"
-
-
-class Bells:
-    """Wakes whoever waits for a customer's next message in this process."""
-
-    def __init__(self) -> None:
-        self._waiting: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
-
-    def ring(self, customer: str) -> None:
-        for event in self._waiting.get(customer, ()):
-            event.set()
-
-    def waiting(self, customer: str) -> int:
-        return len(self._waiting.get(customer, ()))
-
-    def ring_all(self) -> None:
-        for customer in list(self._waiting):
-            self.ring(customer)
-
-    @contextlib.contextmanager
-    def listen(self, customer: str) -> Iterator[asyncio.Event]:
-        event = asyncio.Event()
-        self._waiting[customer].add(event)
-        try:
-            yield event
-        finally:
-            self._waiting[customer].discard(event)
-            if not self._waiting[customer]:
-                del self._waiting[customer]
-
-
-@dataclass
-class Service:
-    """Everything that runs, for the web application, the console and the verbs."""
-
-    settings: Settings
-    pages_at: str
-    """The address under which this process's pages are opened, an origin."""
-    clock: Callable[[], datetime]
-    database: Database
-    sealer: Sealer
-    texts: Mapping[str, Texts]
-    audit: AuditTrail
-    certificates: Certificates
-    registration: RegistrationAuthority
-    registry: Registry
-    conversations: Conversations
-    addresses: Addresses
-    conversation: Conversation
-    links: Links
-    documents: Documents
-    bank: BankRegister
-    demo_bank: DemoBank
-    """Fictional customers and what they hold in the hand; answers nobody outside the demo."""
-    phones: DemoPhones
-    listing: Listing
-    answering: Answering
-    reminding: Reminding
-    telling: Telling
-    cleaning: Cleaning
-    delivering: Delivering
-    dispatch: Dispatch | None
-    """To the provider of 알림톡 and text messages, when there is one; `following` asks what became of them."""
-    following: Following | None
-    counter: EmbeddedCounter
-    vault: Vault
-    runner: Runner
-    bells: Bells
-
-    @staticmethod
-    def new_id() -> str:
-        return new_id()
-
-    @property
-    def locale(self) -> str:
-        return self.settings.default_locale
-
-    def deliver_soon(self) -> None:
-        """Something was put into the outbox: send it now rather than at the next turn of the job."""
-        self.runner.wake("deliver")
-        self.runner.wake("tell")
-
-    async def health(self) -> dict[str, object]:
-        """Whether database, OCSP signers and jobs are well; what ends soon is a warning. Never raises."""
-        checks: dict[str, bool] = {}
-        try:
-            await self.database.read(lambda tx: tx.one("SELECT 1 AS one"), deadline=2.0)
-            checks["database"] = True
-        except Exception:
-            log.exception("health: the database does not answer")
-            checks["database"] = False
-        now, authority = self.clock(), self.registration.authority
-        in_force = [one for one in authority.issuers.values() if one.certificate.not_valid_after_utc > now]
-        signers = [issuer.ocsp for issuer in (*in_force, authority.current)]
-        checks["signer"] = all(one is not None and one.certificate.not_valid_after_utc > now for one in signers)
-        jobs = self.runner.report()
-        checks["jobs"] = all(jobs.values())
-        soon = [one.word for one in await asyncio.to_thread(conditions, self.vault, now)]
-        return {"ok": all(checks.values()), "checks": checks, "jobs": jobs, "warnings": soon}
 
 
 @contextlib.asynccontextmanager
@@ -315,7 +192,7 @@ async def _build(
         *(journey(pages_at) for journey in (Copy, Backup, ChangePassword, Cleanup)),
         Person(
             new_reference,
-            _hours(settings),
+            hours_of(settings),
             HandoverQueue(database),
         ),
         Register(texts, links, rules.link_life, new_id, relying, shelf),
@@ -354,7 +231,7 @@ async def _build(
     events = EventApi(settings.kakao_bot, event_key, settings.kakao_event) if event_key else None
     if events:
         telling.nudges = {"kakao": ByEvent(Dispatch(events, sendings, clock))}
-    following = Following(_by_kind(provider, events), sendings, clock, lost) if provider or events else None
+    following = Following(by_kind(provider, events), sendings, clock, lost) if provider or events else None
     cleaning = Cleaning(database, sealer, links, registration, conversation, clock, registry.settle)
     listing = Listing(registration, Lists(database), clock)
     anchoring = Anchoring(database, audit, settings.data / ANCHORS, settings.audit_years, clock)
@@ -414,41 +291,6 @@ async def _build(
     )  # fmt: skip
 
 
-def provider_of(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Provider | None:
-    """Who takes 알림톡 and text messages, as the settings say."""
-    secret = settings.alimtalk_secret.get_secret_value()
-    if settings.alimtalk_provider == "solapi":
-        return Solapi(
-            settings.alimtalk_key, secret, settings.alimtalk_channel, settings.alimtalk_sender, clock,
-            settings.alimtalk_url or SOLAPI,
-        )  # fmt: skip
-    return SignedPost(settings.alimtalk_url, secret, clock) if settings.alimtalk_provider == "webhook" else None
-
-
-def _by_kind(provider: Provider | None, events: Provider | None) -> dict[Kind, Provider]:
-    kinds: tuple[Kind, ...] = ("alimtalk", "sms", "lms")
-    return (dict.fromkeys(kinds, provider) if provider else {}) | ({"event": events} if events else {})
-
-
-def templates_of(settings: Settings) -> Templates:
-    """Raises `SettingsError` when the operator's templates cannot be used."""
-    try:
-        return load_templates(settings.alimtalk_templates, settings.public_url)
-    except TemplatesWrong as error:
-        problem = Problem("CERTTALK_ALIMTALK_TEMPLATES", "templates", {"reason": str(error)})
-        raise SettingsError([problem], settings.default_locale) from error
-
-
-def _hours(settings: Settings) -> Hours:
-    """Raises `SettingsError` when the operator's holidays cannot be read."""
-    try:
-        text = None if settings.holidays is None else settings.holidays.read_text("utf-8")
-        return Hours.of(settings.desk_opens, settings.desk_closes, text)
-    except (OSError, ValueError) as error:
-        problem = Problem("CERTTALK_HOLIDAYS", "holidays", {"reason": str(error)})
-        raise SettingsError([problem], settings.default_locale) from error
-
-
 def _is_used(tx: Tx) -> bool:
     """Whether anything was written under this folder's keys: what somebody said is sealed, too."""
     tables = ("audit", "conversations")
@@ -464,8 +306,3 @@ async def is_used(settings: Settings) -> bool:
         return await database.read(_is_used)
     finally:
         await database.close()
-
-
-def demo_customer(who: str) -> CustomerId:
-    """The conversation of a demo customer: the same on every channel, so that it can be continued elsewhere."""
-    return CustomerId(f"demo:{who}")

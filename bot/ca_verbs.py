@@ -64,7 +64,7 @@ class Desk:
     """What every verb here needs: words, the vault, a person to ask."""
 
     def __init__(self, arguments: argparse.Namespace, settings: Settings) -> None:
-        from bot.app import utc_now
+        from bot.service import utc_now
         from bot.vault import Vault
 
         self.arguments, self.settings = arguments, settings

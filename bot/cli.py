@@ -203,9 +203,9 @@ async def _unlock(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 async def _check_telegram(arguments: argparse.Namespace, settings: Settings) -> int:
-    from bot.app import utc_now
     from bot.channels.telegram.checking import check
     from bot.doctor import report
+    from bot.service import utc_now
 
     findings = await check(settings, load_texts(), mend=arguments.yes, now=utc_now())
     print(report(findings, _texts(settings)))

@@ -31,7 +31,7 @@ def _texts(settings: Settings) -> Texts:
 
 
 async def templates(arguments: argparse.Namespace, settings: Settings) -> int:
-    from bot.app import templates_of
+    from bot.gateways.adapters import templates_of
 
     for (locale, name), one in sorted(templates_of(settings).items()):
         print(f"== {locale} {name}  {one.code or '-'}\n{one.content}")
@@ -42,10 +42,11 @@ async def templates(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 async def check(arguments: argparse.Namespace, settings: Settings) -> int:
-    from bot.app import provider_of, templates_of
+    from bot.gateways.adapters import provider_of, templates_of
     from bot.gateways.sms import SmsFailure
+    from bot.service import utc_now
 
-    t, provider, wrong = _texts(settings), provider_of(settings), False
+    t, provider, wrong = _texts(settings), provider_of(settings, utc_now), False
     if provider is None:
         print(t("operator.notices.off"), file=sys.stderr)
         return 2
@@ -72,13 +73,14 @@ def _plain(text: object) -> str:
 
 
 async def test_one(arguments: argparse.Namespace, settings: Settings) -> int:
-    from bot.app import new_id, provider_of, utc_now
+    from bot.gateways.adapters import provider_of
     from bot.gateways.provider import Dispatch
     from bot.gateways.sms import SmsFailure
+    from bot.service import new_id, utc_now
     from bot.storage.database import open_database
     from bot.storage.sendings import Sendings
 
-    t, provider, phone = _texts(settings), provider_of(settings), settings.alimtalk_test_phone
+    t, provider, phone = _texts(settings), provider_of(settings, utc_now), settings.alimtalk_test_phone
     if provider is None or not phone:
         print(t("operator.notices.off" if provider is None else "operator.notices.no_test_phone"), file=sys.stderr)
         return 2
@@ -99,7 +101,7 @@ async def test_one(arguments: argparse.Namespace, settings: Settings) -> int:
 
 def _sample(key: str, phone: str, template: str | None, settings: Settings) -> "Message | None":
     """A message to try with; None when there is no registered template of this name."""
-    from bot.app import templates_of
+    from bot.gateways.adapters import templates_of
     from bot.gateways.alimtalk_templates import SAMPLES
     from bot.gateways.provider import Message
 
@@ -111,7 +113,7 @@ def _sample(key: str, phone: str, template: str | None, settings: Settings) -> "
 
 
 async def costs(arguments: argparse.Namespace, settings: Settings) -> int:
-    from bot.app import utc_now
+    from bot.service import utc_now
     from bot.storage.database import open_database
     from bot.storage.sendings import KEPT
     from bot.storage.sendings import costs as count

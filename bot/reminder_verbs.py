@@ -31,7 +31,7 @@ def _texts(settings: Settings) -> Texts:
 
 def _day(given: str | None, settings: Settings) -> datetime | None:
     """Now, or nine o'clock of the day that was given; None (and said) when that is no day."""
-    from bot.app import utc_now
+    from bot.service import utc_now
 
     if not given:
         return utc_now()

@@ -8,8 +8,9 @@ import threading
 from collections.abc import AsyncIterator
 from typing import TextIO
 
-from bot.app import Service, demo_customer, running
+from bot.app import running
 from bot.channels import console
+from bot.service import Service, demo_customer
 from bot.serving import bound_socket, server_for
 from bot.settings import Settings
 from bot.storage.conversations import Message

@@ -12,8 +12,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
-from bot.app import Service
 from bot.learning import fitting, keeping, scoring, utterances
+from bot.service import Service
 from bot.storage import questions
 from bot.storage.database import Tx
 from handlers import faq, masking

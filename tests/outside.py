@@ -28,7 +28,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 import bot.app
 import ca.keys
-from bot.app import Service, running
+from bot.app import running
+from bot.service import Service
 from bot.settings import Settings, load_settings
 from bot.web.application import Application
 

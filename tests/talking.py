@@ -24,8 +24,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from bot import app
-from bot.app import Service, demo_customer, running
+from bot.app import running
 from bot.gateways.bank_demo import DemoCustomer
+from bot.service import Service, demo_customer
 from bot.settings import load_settings
 from bot.vault import Vault
 from ca.authority import CertificateAuthority

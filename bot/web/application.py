@@ -9,9 +9,9 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from bot.app import Service
 from bot.channels.kakao.answering import Kakao
 from bot.channels.telegram.transport import WEBHOOK_PATH, Telegram
+from bot.service import Service
 from bot.storage.database import DatabaseUnavailable
 from bot.web.chat import ChatRoom
 from bot.web.desk import DemoDesk

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from bot.app import HISTORY_SHOWN
+from bot.service import HISTORY_SHOWN
 from bot.storage.conversations import Message
 from bot.storage.database import DatabaseUnavailable
 from bot.storage.instants import text_of

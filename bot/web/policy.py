@@ -15,8 +15,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from bot.app import Service
 from bot.jobs import answering, listing
+from bot.service import Service
 from bot.web.room import Room
 from ca import keys, names, ocsp, profiles
 from ca.crl import REASONS

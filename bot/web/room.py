@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse
 
-from bot.app import Service, demo_customer
+from bot.service import Service, demo_customer
 from bot.web.guard import Doorkeeper, Session
 from handlers.message import CustomerId
 from handlers.texts import LOCALES, Texts

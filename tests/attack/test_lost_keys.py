@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.app import demo_customer, running
+from bot.app import running
 from bot.sealing import KeyFileRefused
+from bot.service import demo_customer
 from bot.settings import Settings, load_settings
 from ca.errors import KeyFileError
 

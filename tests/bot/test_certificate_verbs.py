@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.app import running, utc_now
+from bot.app import running
 from bot.cli import main
 from bot.jobs.anchoring import ANCHORS, read_anchors
+from bot.service import utc_now
 from bot.settings import load_settings
 from ca.authority import Enrollment
 from ca.ports import SubscriberId

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.app import demo_customer, running
+from bot.app import running
 from bot.cli import main
+from bot.service import demo_customer
 from bot.settings import load_settings
 from handlers.message import Incoming
 from tests.outside import Clock

@@ -8,9 +8,9 @@ import pytest
 import pytest_asyncio
 
 from bot import notice_verbs
-from bot.app import utc_now
 from bot.cli import main
 from bot.gateways.alimtalk_templates import load_templates
+from bot.service import utc_now
 from bot.settings import Settings, SettingsError, load_settings
 from bot.storage.database import open_database
 from bot.storage.sendings import Sendings

@@ -16,12 +16,12 @@ from datetime import timedelta
 from typing import Final
 from weakref import WeakValueDictionary
 
-from bot.app import Service
 from bot.channels.kakao import writing
 from bot.channels.kakao.callback import Callbacks
 from bot.channels.kakao.files import FileLinks
 from bot.channels.kakao.reading import Heard
 from bot.channels.kakao.writing import Ink, Response
+from bot.service import Service
 from bot.storage.database import DatabaseError
 from bot.storage.shown import Seat, Shown
 from bot.web.guard import Pace

@@ -8,7 +8,7 @@ import re
 from datetime import datetime, timedelta
 from typing import Final
 
-from bot.app import Service
+from bot.service import Service
 from handlers.message import Document
 
 LIFE: Final = timedelta(hours=1)

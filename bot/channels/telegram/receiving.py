@@ -15,13 +15,13 @@ from typing import Any, Final
 from telegram import Bot
 from telegram.error import TelegramError
 
-from bot.app import Service
 from bot.channels.telegram.courtesy import Courtesy
 from bot.channels.telegram.ordering import PerChat
 from bot.channels.telegram.reading import Heard, Unreadable, read
 from bot.channels.telegram.sending import AGAIN, CHANNEL, Sender
 from bot.channels.telegram.typed import TypedLately
 from bot.channels.telegram.writing import resolve
+from bot.service import Service
 from bot.storage.bubbles import unreachable
 from bot.web.guard import Pace
 from ca import elsewhere

@@ -31,11 +31,11 @@ from telegram.error import (
     TimedOut,
 )
 
-from bot.app import Service
 from bot.channels.telegram import writing
 from bot.channels.telegram.bot import QuietBot
 from bot.channels.telegram.pacing import Pace
 from bot.channels.telegram.request import Interrupted, NotConnected, ToldToWait
+from bot.service import Service
 from bot.storage.bubbles import LEASE, MAYBE, Bubble, Bubbles, unreachable
 from bot.storage.database import DatabaseError
 from handlers.draft import Draft

@@ -12,7 +12,6 @@ from typing import Final
 from telegram import Bot, BotCommand
 from telegram.error import BadRequest, InvalidToken, TelegramError
 
-from bot.app import Service
 from bot.channels.telegram.bot import QuietBot
 from bot.channels.telegram.courtesy import Courtesy
 from bot.channels.telegram.pacing import Pace
@@ -21,6 +20,7 @@ from bot.channels.telegram.reading import LISTED, WANTED
 from bot.channels.telegram.receiving import Receiver
 from bot.channels.telegram.request import ToldToWait, Wire
 from bot.channels.telegram.sending import Sender
+from bot.service import Service
 from bot.settings import Settings
 from handlers.texts import Texts
 
