@@ -65,8 +65,8 @@ from handlers.enroll import Enroll
 from handlers.faq import Knowledge, load_links
 from handlers.identity import Identity, Limits
 from handlers.message import CustomerId
+from handlers.office import Office, Rules
 from handlers.person import Person
-from handlers.proving import Rules
 from handlers.reception import Reception
 from handlers.register import Register
 from handlers.registered import RegisteredOnes
@@ -170,32 +170,26 @@ async def _build(
         timedelta(minutes=settings.proof_minutes),
         timedelta(days=settings.link_days),
         settings.business_fee,
-        new_id,
     )
     documents = Documents(database, DOCUMENT_LIFE)
     gateways: dict[str, NoticeGateway] = {"sms": BySms(sms)}
     if dispatch:
         gateways[ALIMTALK] = ByAlimtalk(dispatch, templates_of(settings), texts)
     ways = tuple(way for way in settings.notice_order.split(",") if way == CHAT or way in gateways)
-    owners = OwnerRecords(database, rules.link_lasts)
     bench = KeyBench(documents, settings.ca_name, clock)
     fetcher = Fetcher(frozenset(filter(None, settings.relying_hosts.split(","))))
     relying = RelyingParty(load_trust(settings), fetcher, certificates)
     shelf = Shelf(database, sealer)
+    office = Office(
+        texts=texts, rules=rules, bank=bank, identity=identity, owners=OwnerRecords(database, rules.link_lasts),
+        registry=registry, ca_name=settings.ca_name, pages=links, bench=bench, new_id=new_id, reference=new_reference,
+    )  # fmt: skip
     flows = (
-        Enroll(bank, identity, texts, rules, registry, links, settings.ca_name, bench),
-        Status(bank, identity, texts, rules, owners),
-        Renew(bank, identity, texts, rules, owners, registry, links, settings.ca_name, bench),
-        Reissue(bank, identity, texts, rules, owners, registry, links, settings.ca_name, bench, new_reference),
-        Revoke(bank, identity, texts, rules, owners, links, new_reference),
+        *(journey(office) for journey in (Enroll, Status, Renew, Reissue, Revoke)),
         Reminders(Book(database), ways, texts),
         *(journey(pages_at) for journey in (Copy, Backup, ChangePassword, Cleanup)),
-        Person(
-            new_reference,
-            hours_of(settings),
-            HandoverQueue(database),
-        ),
-        Register(texts, links, rules.link_life, new_id, relying, shelf),
+        Person(new_reference, hours_of(settings), HandoverQueue(database)),
+        Register(office, relying, shelf),
         RegisteredOnes(texts, relying, shelf),
     )
     understanding = Understanding()

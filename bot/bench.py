@@ -23,10 +23,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from bot.storage.pages import Documents
 from ca import npki, pkcs12, randomness, vid
 from ca.signing import PrivateKey
-from handlers.in_chat import Full
-from handlers.issuing import Issued
 from handlers.message import CustomerId, Document
+from handlers.office import Full
 from handlers.password import broken
+from handlers.registry import Issued
 from handlers.texts import KOREA
 from handlers.understanding.keyboard import as_typed
 
@@ -48,7 +48,7 @@ class _Piece:
 
 
 class KeyBench:
-    """Implements `handlers.in_chat.Bench`. Keys are RSA-2048, which every reader of such files takes."""
+    """Implements `handlers.office.Bench`. Keys are RSA-2048, which every reader of such files takes."""
 
     def __init__(self, documents: Documents, ca_name: str, clock: Callable[[], datetime]) -> None:
         self.documents, self.ca_name, self.clock = documents, ca_name, clock

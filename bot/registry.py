@@ -1,4 +1,4 @@
-"""The counter's registry over the real registration authority: what `handlers.issuing` asks for."""
+"""The counter's registry over the real registration authority: what `handlers.registry` asks for."""
 
 import logging
 from collections.abc import Iterator, Mapping
@@ -16,8 +16,8 @@ from ca.names import folder_name
 from ca.ports import Record, Serial, Status, SubscriberId
 from ca.registration import RegistrationAuthority
 from handlers.bank import BankCustomer
-from handlers.issuing import Denied, Issued, Succession
 from handlers.message import CustomerId
+from handlers.registry import Denied, Issued, Succession
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ ENDS: Final = "ends"
 
 
 class Registry:
-    """Implements `handlers.issuing.Registry`."""
+    """Implements `handlers.registry.Registry`."""
 
     def __init__(
         self,

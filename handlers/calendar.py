@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 
 from icalendar import Alarm, Calendar, Event
 
-from handlers.owning import Owned
+from handlers.owned import Owned
 from handlers.texts import KOREA, Texts
 
 MORNING = timedelta(hours=9)

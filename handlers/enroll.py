@@ -10,7 +10,7 @@ from handlers.effects import AcceptTerms
 from handlers.flow import Again, Ask, Change, Done, Goto, Stop, Taken, Turn
 from handlers.in_chat import STEPS as IN_CHAT
 from handlers.in_chat import InChat
-from handlers.owning import RENEWAL
+from handlers.owned import RENEWAL
 
 KINDS: Final = ("personal", "business")
 
@@ -45,7 +45,7 @@ class Enroll(InChat):
         return None if answer == "ready" else Again("not_offered")
 
     async def ask_kind(self, turn: Turn) -> Ask:
-        return Ask(KINDS, {"fee": self.rules.business_fee})
+        return Ask(KINDS, {"fee": self.office.rules.business_fee})
 
     async def take_kind(self, turn: Turn, answer: str) -> Taken:
         if answer not in KINDS:
@@ -57,7 +57,7 @@ class Enroll(InChat):
         return None
 
     async def ask_fee(self, turn: Turn) -> Ask:
-        return Ask(("accept", "decline"), {"fee": self.rules.business_fee})
+        return Ask(("accept", "decline"), {"fee": self.office.rules.business_fee})
 
     async def take_fee(self, turn: Turn, answer: str) -> Taken:
         if answer == "decline":
@@ -77,7 +77,7 @@ class Enroll(InChat):
 
     async def begin_details(self, turn: Turn) -> Any:
         customer = await self.bank_customer(turn)
-        until = await self.registry.active_until(customer.number, turn.data["kind"], turn.customer, turn.now)
+        until = await self.office.registry.active_until(customer.number, turn.data["kind"], turn.customer, turn.now)
         if until is not None:
             return Stop("has_one", {"until": until}, ("start:renew", "start:reissue", "start:status"))
         if customer.other_certificate:
@@ -110,10 +110,10 @@ class Enroll(InChat):
         return None
 
     async def ask_terms(self, turn: Turn) -> Ask:
-        return Ask(("agree", "full", "disagree"), {"summary": self.texts[turn.locale]("terms.summary")})
+        return Ask(("agree", "full", "disagree"), {"summary": self.office.texts[turn.locale]("terms.summary")})
 
     async def take_terms(self, turn: Turn, answer: str) -> Taken:
-        t = self.texts[turn.locale]
+        t = self.office.texts[turn.locale]
         if answer == "full":
             turn.say(".terms.full")
             return Goto("terms")
@@ -128,7 +128,7 @@ class Enroll(InChat):
         return None
 
     async def ask_review(self, turn: Turn) -> Ask:
-        customer, t = await self.bank_customer(turn), self.texts[turn.locale]
+        customer, t = await self.bank_customer(turn), self.office.texts[turn.locale]
         return Ask(
             ("confirm", "change_kind", "change_account", "change_place"),
             {
@@ -136,7 +136,7 @@ class Enroll(InChat):
                 "account": masking.account(turn.data["account"]),
                 "kind": t(f"enroll.kind_name.{turn.data['kind']}"),
                 "place": t(f"enroll.place.choice.{turn.data['place']}"),
-                "fee": self.rules.business_fee if turn.data["kind"] == "business" else 0,
+                "fee": self.office.rules.business_fee if turn.data["kind"] == "business" else 0,
             },
             once=frozenset({"confirm"}),
         )

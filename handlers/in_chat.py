@@ -6,63 +6,20 @@ process, for minutes. The key is made there, its files are encrypted, delivered,
 """
 
 import re
-from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import Any, ClassVar, Final, Protocol
+from typing import Any, ClassVar, Final
 
-from handlers.bank import BankRegister, BankUnavailable
+from handlers.bank import BankUnavailable
 from handlers.effects import Audit, HandedOver
 from handlers.flow import Again, Ask, Goto, PageForm, Refused, Stop, Taken, Turn
-from handlers.identity import Identity
-from handlers.issuing import Denied, Issued, Issuing, Pages, Registry
-from handlers.message import CustomerId, Document
-from handlers.proving import Rules
-from handlers.texts import Texts
+from handlers.issuing import Issuing
+from handlers.office import Full
+from handlers.registry import Denied
 
 STEPS: Final = ("in_chat", "factor", "password", "again")
 
 
-class Full(Exception):
-    """Too many keys are being made just now."""
-
-
-class Bench(Protocol):
-    """Keeps passwords and keys for minutes, in memory; a restart forgets them."""
-
-    def broken(self, password: str) -> Sequence[str]:
-        """Names of the rules a password breaks."""
-
-    def remember(self, link_id: str, password: str) -> None:
-        """Raises `Full`."""
-
-    def remembers(self, link_id: str, password: str) -> bool | None:
-        """Whether this is the password of before; None when it was forgotten."""
-
-    async def request(self, link_id: str) -> tuple[bytes, bytes]:
-        """A new key's request and its R; the same ones for the same link."""
-
-    async def files(
-        self, link_id: str, customer: CustomerId, issued: Issued, now: datetime, *, folder: bool
-    ) -> Sequence[Document]:
-        """The encrypted files, kept for delivery: a `.p12`, and the NPKI folder as a ZIP where `folder` says so."""
-
-
 class InChat(Issuing):
-    """`bench` does what the browser does elsewhere."""
-
-    def __init__(
-        self,
-        bank: BankRegister,
-        identity: Identity,
-        texts: Mapping[str, Texts],
-        rules: Rules,
-        registry: Registry,
-        pages: Pages,
-        ca_name: str,
-        bench: Bench,
-    ) -> None:
-        super().__init__(bank, identity, texts, rules, registry, pages, ca_name)
-        self.bench = bench
+    """The office's bench does what the browser does elsewhere."""
 
     proofs: ClassVar[frozenset[str]] = Issuing.proofs | set(STEPS)
     secrets: ClassVar[frozenset[str]] = frozenset({"factor", "password", "again"})
@@ -76,6 +33,7 @@ class InChat(Issuing):
 
     async def begin_in_chat(self, turn: Turn) -> Any:
         self.open_link(turn, "in_chat", "in_chat")
+        turn.effect(Audit("in_chat opened", *self.opened(turn)))
         turn.data.pop("chat_factor", None)
         return None
 
@@ -91,10 +49,10 @@ class InChat(Issuing):
 
     async def ask_factor(self, turn: Turn) -> Ask:
         customer = await self.bank_customer(turn)
-        if await self.identity.usable_factor(customer) == "otp":
+        if await self.office.identity.usable_factor(customer) == "otp":
             return Ask(variant="otp")
-        (first, half), (second, other) = (await self.identity.cells(customer.number, turn.now)).positions
-        t = self.texts[turn.locale]
+        (first, half), (second, other) = (await self.office.identity.cells(customer.number, turn.now)).positions
+        t = self.office.texts[turn.locale]
         halves = {one: t(f"identity.half.{one}") for one in ("front", "back")}
         return Ask(params={"first": first, "half": halves[half], "second": second, "other": halves[other]})
 
@@ -104,14 +62,14 @@ class InChat(Issuing):
         customer = await self.bank_customer(turn)
         digits = re.sub(r"[\s,./-]", "", answer)
         given: dict[str, Any]
-        if await self.identity.usable_factor(customer) == "otp":
+        if await self.office.identity.usable_factor(customer) == "otp":
             if not re.fullmatch(r"[0-9]{6}", digits):
                 return Again("otp_format", meant=True)
             given = {"otp": digits}
         else:
             if not re.fullmatch(r"[0-9]{4}", digits):
                 return Again("card_format", meant=True)
-            cells = (await self.identity.cells(customer.number, turn.now)).positions
+            cells = (await self.office.identity.cells(customer.number, turn.now)).positions
             given = {"cells": {str(cell): digits[2 * at : 2 * at + 2] for at, (cell, _) in enumerate(cells)}}
         refused, factor = await self.second_factor(customer, PageForm(turn.data["link"], {"factor": given}), turn.now)
         if refused is not None:
@@ -128,11 +86,11 @@ class InChat(Issuing):
     async def take_password(self, turn: Turn, answer: str) -> Taken:
         if not turn.in_chat:
             return Goto("page")
-        t = self.texts[turn.locale]
-        if broken := self.bench.broken(answer):
+        t = self.office.texts[turn.locale]
+        if broken := self.office.bench.broken(answer):
             return Again("rules", {"rules": [t(f"page.rule.{name}") for name in broken]}, free=True, meant=True)
         try:
-            self.bench.remember(turn.data["link"], answer)
+            self.office.bench.remember(turn.data["link"], answer)
         except Full:
             return Again("busy", free=True, meant=True)
         return None
@@ -146,7 +104,7 @@ class InChat(Issuing):
         link = turn.data["link"]
         if turn.data.get("chat_factor") != link or not self.proven(turn):
             return Goto("in_chat")
-        same = self.bench.remembers(link, answer)
+        same = self.office.bench.remembers(link, answer)
         if same is None:
             return Goto("password", say="again.forgotten")
         if not same:
@@ -155,11 +113,11 @@ class InChat(Issuing):
 
     async def _issue_here(self, turn: Turn, link: str) -> Taken:
         customer, profile = await self.bank_customer(turn), turn.data["kind"]
-        csr, r = await self.bench.request(link)
-        if not await self.registry.issued_for(link):
+        csr, r = await self.office.bench.request(link)
+        if not await self.office.registry.issued_for(link):
             if refused := await self.may_issue(turn, customer, csr, r):
                 return self._refusal(turn, refused)
-            await self.registry.withdraw_unkept(customer.number, profile, turn.customer, turn.now)
+            await self.office.registry.withdraw_unkept(customer.number, profile, turn.customer, turn.now)
         try:
             issued = await self.enrolled(turn, link, customer, csr, r)
         except Denied as denied:
@@ -168,7 +126,7 @@ class InChat(Issuing):
                 return Goto("in_chat", say="in_chat.lost")
             return self._refusal(turn, Refused(denied.code, final=True))
         folder = turn.data["place"] != "phone"
-        documents = await self.bench.files(link, turn.customer, issued, turn.now, folder=folder)
+        documents = await self.office.bench.files(link, turn.customer, issued, turn.now, folder=folder)
         turn.data["kept"] = {"serial": issued.serial, "until": issued.not_after.isoformat()}
         turn.effect(HandedOver(link))
         turn.effect(Audit("key made in chat", customer.number, {"serial": issued.serial, "profile": profile}))
@@ -182,7 +140,7 @@ class InChat(Issuing):
         """What the page would say, said here."""
         if refused.error in ("unavailable", "signer"):
             raise BankUnavailable
-        reason = {"reason": self.texts[turn.locale](f"page.error.{refused.error}", **refused.params)}
+        reason = {"reason": self.office.texts[turn.locale](f"page.error.{refused.error}", **refused.params)}
         if refused.final or turn.data.get("chat_factor") == turn.data["link"]:
             return Stop("not_issued", reason, ("cmd:person", "cmd:menu"))
         return Again("wrong", reason, meant=True)

@@ -5,88 +5,20 @@ no more: whatever changes something wants a fresh proof (`Proving`), however lat
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any, ClassVar, Final, Literal, Protocol
+from typing import Any, ClassVar, Final
 
-from handlers.bank import BankCustomer, CustomerNumber
+from handlers.bank import BankCustomer
 from handlers.flow import SKIP, Again, Ask, Stop, Taken, Turn
 from handlers.identity import bound_to
-from handlers.message import CustomerId
+from handlers.owned import Owned
 from handlers.proving import Proving
-from handlers.stages import days_left
-from handlers.texts import KOREA
 
-RENEWAL: Final = timedelta(days=30)
-"""How long before the day of its end a certificate may be renewed."""
 LOST: Final = ("start:enroll", "start:status", "cmd:person")
-
-State = Literal["valid", "held", "expired"]
-
-
-@dataclass(frozen=True, slots=True)
-class Owned:
-    """A certificate in its subscriber's hands. `serial` is 40 hexadecimal digits; `fingerprint` SHA-256, in pairs."""
-
-    serial: str
-    profile: str
-    held: bool
-    not_before: datetime
-    not_after: datetime
-    held_at: datetime | None
-    fingerprint: str
-    certificate: bytes = field(repr=False)
-
-    def state(self, now: datetime) -> State:
-        if now > self.not_after:
-            return "expired"
-        return "held" if self.held else "valid"
-
-    def days_left(self, now: datetime) -> int:
-        """Whole Korean days from today to the day of its end, negative afterwards."""
-        return days_left(self.not_after, now)
-
-    def renewable_from(self) -> datetime:
-        """The first moment of the Korean day on which renewal opens."""
-        opens = self.not_after.astimezone(KOREA) - RENEWAL
-        return opens.replace(hour=0, minute=0, second=0, microsecond=0)
-
-
-@dataclass(frozen=True, slots=True)
-class Places:
-    """Where a certificate was registered, as its owner ticked it off; `before` is where only its predecessors were."""
-
-    ticked: tuple[str, ...] = ()
-    before: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Unkept:
-    """A certificate nobody has kept yet; it may not even be signed."""
-
-    serial: str
-    profile: str
-
-
-class Owners(Protocol):
-    """Who a conversation belongs to, and what they have."""
-
-    async def linked(self, customer: CustomerId, now: datetime) -> tuple[CustomerNumber, datetime] | None:
-        """The bank's customer this conversation has proven to be, and until when that lets it look."""
-
-    async def owned(self, number: CustomerNumber) -> Sequence[Owned]:
-        """Kept and in their place, newest first; one that has ended stays until the next is issued."""
-
-    async def unkept(self, number: CustomerNumber) -> Sequence[Unkept]:
-        """Issued, or about to be, on a page that is still open: perhaps somebody else's doing."""
-
-    async def places(self, serial: str) -> Places: ...
 
 
 class Owning(Proving):
     """`data` holds number, account and kind; `serial` once one is chosen, `linked` where nothing was asked."""
 
-    owners: Owners
     unproven: ClassVar[frozenset[str]] = frozenset({"account", "name", "code"})
     """Steps at which nothing has to be proven (any more)."""
 
@@ -108,8 +40,8 @@ class Owning(Proving):
         return None if not self.wants_code(turn) or self.proven(turn) else "code"
 
     async def begin_account(self, turn: Turn) -> Any:
-        known = await self.owners.linked(turn.customer, turn.now)
-        customer = known and await self.bank.by_number(known[0])
+        known = await self.office.owners.linked(turn.customer, turn.now)
+        customer = known and await self.office.bank.by_number(known[0])
         if not customer:
             turn.data.pop("linked", None)
             return None
@@ -125,7 +57,7 @@ class Owning(Proving):
     # -- which one --------------------------------------------------------------------------------------------
 
     async def mine(self, turn: Turn) -> Sequence[Owned]:
-        return await self.owners.owned(turn.data["number"])
+        return await self.office.owners.owned(turn.data["number"])
 
     async def chosen(self, turn: Turn) -> Owned | None:
         """The certificate this is about, as it stands now; None when it is gone."""
@@ -148,7 +80,7 @@ class Owning(Proving):
         return SKIP if len(fitting) == 1 else None
 
     async def ask_which(self, turn: Turn) -> Ask:
-        t = self.texts[turn.locale]
+        t = self.office.texts[turn.locale]
         labels = {
             str(number): t(
                 "status.which.label", kind=t(f"enroll.kind_name.{one.profile}"), until=one.not_after,

@@ -8,7 +8,8 @@ from typing import Any, Final
 from handlers import masking
 from handlers.effects import TickPlace
 from handlers.flow import Again, Ask, Goto, Taken, Turn
-from handlers.owning import Owning, Places
+from handlers.owned import Places
+from handlers.owning import Owning
 from handlers.texts import Texts
 
 USUAL: Final = ("hometax", "gov24", "banks", "cards", "securities", "insurance", "nhis")
@@ -28,14 +29,14 @@ class Registering(Owning):
         if turn.data.get("ticked_of") == turn.data["serial"]:
             return None  # each tick comes back here before it is written
         turn.data["ticked_of"] = turn.data["serial"]
-        known = await self.owners.places(turn.data["serial"])
+        known = await self.office.owners.places(turn.data["serial"])
         turn.data["ticked"] = list(known.ticked)
         turn.data["places"] = _listed(known)
         turn.data["again"] = bool(known.before)
         return None
 
     async def ask_places(self, turn: Turn) -> Ask:
-        t = self.texts[turn.locale]
+        t = self.office.texts[turn.locale]
         labels = {
             str(number): t(
                 "places.ticked" if place in turn.data["ticked"] else "places.open", place=place_name(place, t)
@@ -56,7 +57,7 @@ class Registering(Owning):
             place = " ".join(masking.text(answer).split())
             if not 2 <= len(place) <= LONGEST or len(listed) >= MOST:
                 return Again("too_long" if len(place) > LONGEST else "not_offered")
-            t = self.texts[turn.locale]
+            t = self.office.texts[turn.locale]
             place = next((one for one in listed if place_name(one, t) == place), place)
             if place not in listed:
                 listed.append(place)

@@ -4,40 +4,24 @@ A flow inherits these and lists them among its steps; their words are `identity.
 The second factor is checked where the secure page's form arrives, never in a chat.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, ClassVar
 
 from handlers import forgiving, masking
-from handlers.bank import BankCustomer, BankRegister, CustomerGone
+from handlers.bank import BankCustomer, CustomerGone
 from handlers.effects import KnowAs, UseChallenge
-from handlers.flow import SKIP, Again, Ask, Flow, Goto, PageForm, Refused, Stop, Taken, Turn
-from handlers.identity import Identity, bound_to
-from handlers.texts import Texts
+from handlers.flow import SKIP, Again, Ask, Goto, PageForm, Refused, Stop, Taken, Turn
+from handlers.identity import bound_to
+from handlers.office import Journey
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What the settings say of journeys; `new_id()` names links, challenges and orders."""
-
-    link_life: timedelta
-    proof_life: timedelta
-    link_lasts: timedelta
-    """How long a conversation that has proven to be somebody may look at what they have."""
-    business_fee: int
-    new_id: Callable[[], str]
-
-
-class Proving(Flow):
+class Proving(Journey):
     """`data` holds account, number, challenge and proof; `purpose` and the kind are bound into every code."""
 
     proofs: ClassVar[frozenset[str]] = frozenset({"code", "page"})
     veiled: ClassVar[frozenset[str]] = frozenset({"name"})
     questions_first: ClassVar[frozenset[str]] = frozenset({"name"})
-
-    def __init__(self, bank: BankRegister, identity: Identity, texts: Mapping[str, Texts], rules: Rules) -> None:
-        self.bank, self.identity, self.texts, self.rules = bank, identity, texts, rules
 
     def unfit(self, found: BankCustomer, turn: Turn) -> Taken:
         """What this journey has against a customer, before any code is sent."""
@@ -63,9 +47,9 @@ class Proving(Flow):
         name = forgiving.name(answer)
         if name is None:
             return Again("format")
-        if not await self.identity.may_look_up(turn.customer, turn.data["account"], turn.now):
+        if not await self.office.identity.may_look_up(turn.customer, turn.data["account"], turn.now):
             return Stop("too_many_lookups", choices=("cmd:person",))
-        found = await self.bank.by_account(turn.data["account"])
+        found = await self.office.bank.by_account(turn.data["account"])
         # Unknown account and wrong name look the same (ASVS 6.3.8).
         known = (found.name, found.english_name or "") if found else ()
         if found is None or not any(forgiving.same_name(name, one) for one in known if one):
@@ -76,12 +60,12 @@ class Proving(Flow):
         return self.unfit(found, turn) or await self.unprovable(found, turn)
 
     def too_new_a_phone(self, found: BankCustomer, turn: Turn) -> Stop | None:
-        until = self.identity.phone_rests(found, turn.now)
+        until = self.office.identity.phone_rests(found, turn.now)
         return Stop("phone_changed", {"until": until}, ("cmd:person",)) if until else None
 
     async def unprovable(self, found: BankCustomer, turn: Turn) -> Taken:
         """What keeps a customer from proving who they are to the end, before any code is sent."""
-        if await self.identity.usable_factor(found):
+        if await self.office.identity.usable_factor(found):
             return None
         locked = found.factors or found.locked_factors
         return Stop(
@@ -92,13 +76,13 @@ class Proving(Flow):
         if self.proven(turn):
             return SKIP
         customer = await self.bank_customer(turn)
-        if await self.identity.code_locked(customer.number, turn.now):
+        if await self.office.identity.code_locked(customer.number, turn.now):
             return Stop("codes_locked", choices=("cmd:person",))
-        if not await self.identity.may_send_code(customer.number, turn.now):
+        if not await self.office.identity.may_send_code(customer.number, turn.now):
             return Stop("too_many_codes", choices=("cmd:person",))
-        t = self.texts[turn.locale]
-        challenge = self.identity.start_code(
-            self.rules.new_id(), customer, self._bound(turn), turn.now,
+        t = self.office.texts[turn.locale]
+        challenge = self.office.identity.start_code(
+            self.office.new_id(), customer, self._bound(turn), turn.now,
             lambda code: t(f"{self.name}.sms", code=code, kind=t(f"enroll.kind_name.{turn.data['kind']}")),
         )  # fmt: skip
         turn.effect(challenge)
@@ -117,7 +101,7 @@ class Proving(Flow):
         if code is None:
             return Again("format")
         bound = self._bound(turn)
-        checked = await self.identity.check_code(turn.data["challenge"], bound, code, turn.now)
+        checked = await self.office.identity.check_code(turn.data["challenge"], bound, code, turn.now)
         match checked.verdict:
             case "wrong":
                 return Again("wrong", {"left": checked.left}, meant=True)
@@ -132,30 +116,30 @@ class Proving(Flow):
 
     async def factor_shown(self, customer: BankCustomer, now: datetime) -> dict[str, Any]:
         """What the secure page asks of the second factor: its kind, and which cells of a card."""
-        factor = await self.identity.usable_factor(customer)
+        factor = await self.office.identity.usable_factor(customer)
         shown: dict[str, Any] = {"kind": factor}
         if factor == "card":
-            cells = (await self.identity.cells(customer.number, now)).positions
+            cells = (await self.office.identity.cells(customer.number, now)).positions
             shown["cells"] = [{"cell": cell, "half": half} for cell, half in cells]
         return shown
 
     async def second_factor(self, customer: BankCustomer, form: PageForm, now: datetime) -> tuple[Refused | None, str]:
         given = form.fields.get("factor")
-        factor = await self.identity.usable_factor(customer)
+        factor = await self.office.identity.usable_factor(customer)
         if factor is None:
             return Refused("factor_locked", final=True), ""
         if not isinstance(given, Mapping):
             return Refused("bad_request"), ""
         if factor == "otp":
             fields = ["otp"]
-            checked = await self.identity.check_otp(customer.number, str(given.get("otp", ""))[:12], now)
+            checked = await self.office.identity.check_otp(customer.number, str(given.get("otp", ""))[:12], now)
         else:
             cells = given.get("cells")
             if not isinstance(cells, Mapping) or not all(str(cell).isdecimal() for cell in cells):
                 return Refused("bad_request"), ""
             answers = {int(str(cell)[:4]): str(digits)[:4] for cell, digits in cells.items()}
             fields = [f"cell_{cell}" for cell in answers]
-            checked = await self.identity.check_card(customer.number, answers, now)
+            checked = await self.office.identity.check_card(customer.number, answers, now)
         if checked.verdict == "right":
             return None, factor
         if checked.verdict == "locked":
@@ -164,7 +148,7 @@ class Proving(Flow):
 
     async def bank_customer(self, turn: Turn) -> BankCustomer:
         """The bank's record of now, not of the step where it was first read."""
-        customer = await self.bank.by_number(turn.data["number"])
+        customer = await self.office.bank.by_number(turn.data["number"])
         if customer is None:
             raise CustomerGone
         return customer
@@ -178,5 +162,5 @@ class Proving(Flow):
             bool(proof)
             and "number" in turn.data
             and proof["bound"] == self._bound(turn)
-            and turn.now < datetime.fromisoformat(proof["at"]) + self.rules.proof_life
+            and turn.now < datetime.fromisoformat(proof["at"]) + self.office.rules.proof_life
         )

@@ -6,21 +6,20 @@ check is not registered, what could not be checked is, and says so.
 """
 
 import base64
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, ClassVar, Final, Literal, Protocol
 
 from ca import elsewhere, paths, relying
 from ca.elsewhere import Certificate, NotACertificate
-from handlers import forgiving, masking
-from handlers.effects import Audit, OpenLink, RegisterElsewhere
+from handlers import masking
+from handlers.effects import Audit, RegisterElsewhere
 from handlers.flow import (
     Accepted,
     Again,
     Ask,
     Done,
-    Flow,
     Goto,
     OpenPage,
     PageDone,
@@ -31,8 +30,9 @@ from handlers.flow import (
     Taken,
     Turn,
 )
-from handlers.issuing import Pages
 from handlers.message import CustomerId
+from handlers.office import Office
+from handlers.page_step import PageStep
 from handlers.stages import days_left
 from handlers.texts import Texts
 
@@ -95,17 +95,14 @@ def facts(one: Mapping[str, Any], texts: Texts, now: datetime) -> dict[str, Any]
     }
 
 
-class Register(Flow):
+class Register(PageStep):
     """`data` holds what was found in the file, the certificate included."""
 
     name: ClassVar[str] = "register"
     steps: ClassVar[tuple[str, ...]] = ("way", "file", "confirm")
 
-    def __init__(
-        self, texts: Mapping[str, Texts], pages: Pages, link_life: timedelta, new_id: Callable[[], str],
-        checking: Checking, shelf: Shelf,
-    ) -> None:  # fmt: skip
-        self.texts, self.pages, self.link_life, self.new_id = texts, pages, link_life, new_id
+    def __init__(self, office: Office, checking: Checking, shelf: Shelf) -> None:
+        super().__init__(office)
         self.checking, self.shelf = checking, shelf
 
     def plan(self, turn: Turn) -> tuple[str, ...]:
@@ -128,18 +125,11 @@ class Register(Flow):
     async def begin_file(self, turn: Turn) -> Any:
         if len(await self.shelf.of(turn.customer)) >= MOST_REGISTERED:
             return Stop("full", {"most": MOST_REGISTERED}, ("start:registered",))
-        link_id, until = self.new_id(), turn.now + self.link_life
-        turn.data |= {"link": link_id, "link_step": "file", "link_until": until.isoformat()}
-        turn.effect(OpenLink(link_id, "register", until))
+        self.open_link(turn, "file", "register")
         return None
 
     async def ask_file(self, turn: Turn) -> Ask | OpenPage:
-        if turn.in_chat:
-            return Ask((), variant="here")
-        return OpenPage(
-            self.pages.url(turn.data["link"]), turn.data["link"], ("new_link",),
-            {"minutes": self.link_life.seconds // 60},
-        )  # fmt: skip
+        return Ask((), variant="here") if turn.in_chat else self.page(turn)
 
     async def take_file(self, turn: Turn, answer: str | PageDone | SentFile) -> Taken:
         if isinstance(answer, SentFile):
@@ -148,11 +138,7 @@ class Register(Flow):
             return Again(wrong, free=True, meant=True, choices=advice) if wrong else self._fit(turn)
         if isinstance(answer, PageDone):
             return self._fit(turn) if "found" in turn.data else Goto("file")
-        if answer == "new_link":
-            return Goto("file")
-        if turn.now >= datetime.fromisoformat(turn.data["link_until"]):
-            return Goto("file", say="file.renewed")
-        return Again("waiting", free=True, meant=forgiving.finished(answer))
+        return self.not_yet(turn, answer)
 
     async def submit_file(self, turn: Turn, form: PageForm) -> Accepted | Refused:
         """What the page sends: the public file, or the certificate a signature was made with."""
@@ -188,11 +174,11 @@ class Register(Flow):
     def _found(self, turn: Turn) -> dict[str, Any]:
         found = turn.data["found"]
         return facts(found | {"not_after": datetime.fromisoformat(found["not_after"])},
-                     self.texts[turn.locale], turn.now)  # fmt: skip
+                     self.office.texts[turn.locale], turn.now)  # fmt: skip
 
     def _findings(self, turn: Turn) -> list[dict[str, str]]:
         """The same facts as rows for the page."""
-        t, found = self.texts[turn.locale], self._found(turn)
+        t, found = self.office.texts[turn.locale], self._found(turn)
         shown = {**found, "until": t("elsewhere.until", until=found["until"], left=found["left"])}
         rows = ("holder", "institution", "use", "until", "path", "status")
         return [{"label": t(f"elsewhere.label.{row}"), "value": str(shown[row])} for row in rows]
@@ -233,7 +219,7 @@ class Register(Flow):
             return failed
         turn.effect(
             RegisterElsewhere(
-                self.new_id(), found["fingerprint"], found["institution"], found["use"], found["holder"],
+                self.office.new_id(), found["fingerprint"], found["institution"], found["use"], found["holder"],
                 datetime.fromisoformat(found["not_after"]), found["path"], found["status"], found["signed"],
                 base64.b64decode(found["der"]),
             )

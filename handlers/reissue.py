@@ -3,19 +3,14 @@
 What may be in somebody else's hands is suspended at once, when the customer says so and before the new one is made.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import ClassVar, Final
 
-from handlers.bank import BankRegister
 from handlers.effects import ChangeStatus
 from handlers.flow import Again, Ask, Change, Done, Stop, Taken, Turn
-from handlers.identity import Identity
-from handlers.in_chat import STEPS, Bench
-from handlers.issuing import Pages, Registry
-from handlers.owning import Owned, Owners
-from handlers.proving import Rules
+from handlers.in_chat import STEPS
+from handlers.owned import Owned
 from handlers.succeeding import Succeeding
-from handlers.texts import Texts
 
 REASONS: Final[Mapping[str, str]] = {
     # RFC 5280 §5.3.1: keyCompromise is for what is known or suspected.
@@ -29,29 +24,11 @@ IN_OTHER_HANDS: Final = frozenset({"lost", "leaked"})
 
 
 class Reissue(Succeeding):
-    """`reference()` gives a short number that the customer can read out."""
-
     name: ClassVar[str] = "reissue"
     extended: ClassVar[bool] = False
     steps: ClassVar[tuple[str, ...]] = (
         "account", "name", "code", "current", "why", "place", "review", "page", *STEPS, "works", "places",
     )  # fmt: skip
-
-    def __init__(
-        self,
-        bank: BankRegister,
-        identity: Identity,
-        texts: Mapping[str, Texts],
-        rules: Rules,
-        owners: Owners,
-        registry: Registry,
-        pages: Pages,
-        ca_name: str,
-        bench: Bench,
-        reference: Callable[[], str],
-    ) -> None:
-        super().__init__(bank, identity, texts, rules, owners, registry, pages, ca_name, bench)
-        self.reference = reference
 
     def obstacle(self, one: Owned, turn: Turn) -> Stop | None:
         if one.state(turn.now) == "expired":
@@ -78,7 +55,7 @@ class Reissue(Succeeding):
 
     async def ask_review(self, turn: Turn) -> Ask:
         asked = await super().ask_review(turn)
-        why = self.texts[turn.locale](f"reissue.why.choice.{turn.data['why']}")
+        why = self.office.texts[turn.locale](f"reissue.why.choice.{turn.data['why']}")
         one = await self.chosen(turn)
         stops = turn.data["why"] in IN_OTHER_HANDS and one is not None and not one.held
         return Ask(
@@ -93,7 +70,7 @@ class Reissue(Succeeding):
         if taken is None and turn.data["why"] in IN_OTHER_HANDS and "stopped" not in turn.data:
             one = await self.chosen(turn)
             if one is not None and not one.held:
-                turn.data["stopped"] = self.reference()
+                turn.data["stopped"] = self.office.reference()
                 turn.effect(ChangeStatus(one.serial, "hold", turn.data["stopped"]))
                 turn.say("stopped", reference=turn.data["stopped"])
         return taken

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Final
 from handlers.bank import BankCustomer
 from handlers.flow import SKIP, Again, Ask, PageForm, Refused, Stop, Taken, Turn
 from handlers.in_chat import STEPS
-from handlers.owning import Owned
+from handlers.owned import Owned
 from handlers.succeeding import Succeeding
 
 PREFIX: Final = b"CertTalk renewal v1\n"
@@ -97,7 +97,7 @@ class Renew(Succeeding):
         except (KeyError, TypeError, ValueError, binascii.Error):
             return Refused("bad_request"), ""
         message = challenge(form.link_id) + csr
-        if not await self.registry.signed(turn.data["serial"], certificate, signature, message, turn.now):
+        if not await self.office.registry.signed(turn.data["serial"], certificate, signature, message, turn.now):
             return Refused("old_wrong", fields=("old-files",)), ""
         return None, "old key"
 

@@ -4,19 +4,15 @@ Suspending takes two taps and one factor, at any hour: a code to the phone, or, 
 token on the secure page. Ending it for good is asked once more; giving it back to use wants both factors.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final
 
 from ca.revocation import HOLD_LASTS
-from handlers.bank import BankCustomer, BankRegister
+from handlers.bank import BankCustomer
 from handlers.effects import ChangeStatus
 from handlers.flow import SKIP, Again, Ask, Done, Goto, Stop, Taken, Turn
-from handlers.identity import Identity
-from handlers.issuing import Pages
-from handlers.owning import Owned, Owners, Unkept
+from handlers.owned import Owned, Unkept
 from handlers.proof_page import ProvingOnPage
-from handlers.proving import Rules
-from handlers.texts import Texts
 
 HOLDS: Final = frozenset({"hold", "hold_all", "not_me"})
 REASONS: Final[Mapping[str, str]] = {
@@ -30,26 +26,11 @@ REASONS: Final[Mapping[str, str]] = {
 
 
 class Revoke(ProvingOnPage):
-    """`reference()` gives a short number that the customer can read out."""
-
     name: ClassVar[str] = "revoke"
     steps: ClassVar[tuple[str, ...]] = ("wish", "account", "name", "code", "page", "which", "reason", "confirm")
     wishes: ClassVar[frozenset[str]] = frozenset({"hold", "hold_all", "revoke", "release", "not_me"})
     unproven: ClassVar[frozenset[str]] = ProvingOnPage.unproven | {"wish"}
     urgent: ClassVar[bool] = True
-
-    def __init__(
-        self,
-        bank: BankRegister,
-        identity: Identity,
-        texts: Mapping[str, Texts],
-        rules: Rules,
-        owners: Owners,
-        pages: Pages,
-        reference: Callable[[], str],
-    ) -> None:
-        super().__init__(bank, identity, texts, rules)
-        self.owners, self.pages, self.reference = owners, pages, reference
 
     def plan(self, turn: Turn) -> tuple[str, ...]:
         wish = turn.data.get("wish")
@@ -70,10 +51,10 @@ class Revoke(ProvingOnPage):
         return SKIP if turn.data.get("wish") in self.wishes else None
 
     async def ask_wish(self, turn: Turn) -> Ask:
-        known = await self.owners.linked(turn.customer, turn.now)
+        known = await self.office.owners.linked(turn.customer, turn.now)
         if known is None:
             return Ask(("hold", "hold_all", "revoke", "release"))
-        states = [one.state(turn.now) for one in await self.owners.owned(known[0])]
+        states = [one.state(turn.now) for one in await self.office.owners.owned(known[0])]
         fitting = {
             "hold": "valid" in states,
             "hold_all": states.count("valid") > 1,
@@ -95,7 +76,7 @@ class Revoke(ProvingOnPage):
     def too_new_a_phone(self, found: BankCustomer, turn: Turn) -> Stop | None:
         if turn.data["wish"] not in HOLDS:
             return super().too_new_a_phone(found, turn)
-        if self.identity.phone_rests(found, turn.now):
+        if self.office.identity.phone_rests(found, turn.now):
             turn.data["no_phone"] = True  # its new number may be somebody else's: card or token instead
         return None
 
@@ -152,7 +133,7 @@ class Revoke(ProvingOnPage):
         return None
 
     async def ask_confirm(self, turn: Turn) -> Ask:
-        one, t = await self.chosen(turn), self.texts[turn.locale]
+        one, t = await self.chosen(turn), self.office.texts[turn.locale]
         kind = t(f"enroll.kind_name.{one.profile if one else turn.data['kind']}")
         held = one is not None and one.held  # then there is nothing to stop first
         lost = turn.data["reason"] in {"lost", "leaked"} and not held
@@ -177,7 +158,7 @@ class Revoke(ProvingOnPage):
         if wish == "release":
             return []
         kinds = {one.profile for one in fitting}
-        unkept = await self.owners.unkept(turn.data["number"])
+        unkept = await self.office.owners.unkept(turn.data["number"])
         return [one for one in unkept if wish in {"hold_all", "not_me"} or one.profile in kinds]
 
     # -- done -------------------------------------------------------------------------------------------------
@@ -190,7 +171,7 @@ class Revoke(ProvingOnPage):
         waiting = await self._waiting(turn, fitting)
         if not fitting and not waiting:
             return await self.nothing(turn)
-        reference = self.reference()
+        reference = self.office.reference()
         for unkept in waiting:
             turn.effect(ChangeStatus(unkept.serial, "revoke", reference, "keyCompromise"))
         if not fitting:

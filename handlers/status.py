@@ -7,16 +7,13 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
 from handlers import masking
-from handlers.bank import BankRegister
 from handlers.calendar import calendar
 from handlers.effects import Audit, KeepDocument, Unlink
 from handlers.flow import Again, Ask, Done, Stop, Taken, Turn
-from handlers.identity import Identity
 from handlers.message import Document
-from handlers.owning import Owned, Owners
+from handlers.owned import Owned
 from handlers.places import Registering, place_name
-from handlers.proving import Rules
-from handlers.texts import KOREA, Texts
+from handlers.texts import KOREA
 
 FILES: Final = ("file", "calendar")
 NEXT: Final[Mapping[str, tuple[str, ...]]] = {
@@ -35,17 +32,6 @@ class Status(Registering):
     steps: ClassVar[tuple[str, ...]] = ("account", "name", "code", "which", "places", "unlink")
     wishes: ClassVar[frozenset[str]] = frozenset({*FILES, "places", "unlink"})
     questions_first: ClassVar[frozenset[str]] = frozenset({"name", "places"})
-
-    def __init__(
-        self,
-        bank: BankRegister,
-        identity: Identity,
-        texts: Mapping[str, Texts],
-        rules: Rules,
-        owners: Owners,
-    ) -> None:
-        super().__init__(bank, identity, texts, rules)
-        self.owners = owners
 
     def plan(self, turn: Turn) -> tuple[str, ...]:
         wish = turn.data.get("wish")
@@ -100,8 +86,8 @@ class Status(Registering):
             turn.effect(KeepDocument(document.id, document.filename, document.media_type, content))
             turn.say(f"handed_{wish}", document=document)
             return Done(variant="next", choices=("start:status", *choices[:3]))
-        t = self.texts[turn.locale]
-        known = await self.owners.places(one.serial)
+        t = self.office.texts[turn.locale]
+        known = await self.office.owners.places(one.serial)
         if wish == "places":
             return Done({"count": len(turn.data["ticked"])}, ("start:status", *choices[:2]), variant="places")
         left = one.days_left(turn.now)
@@ -121,8 +107,8 @@ class Status(Registering):
     async def _linked(self, turn: Turn) -> dict[str, Any]:
         """Whose this conversation is, and until when; the code of a moment ago counts from now on."""
         customer = await self.bank_customer(turn)
-        known = await self.owners.linked(turn.customer, turn.now)
-        until = known[1] if known and known[0] == customer.number else turn.now + self.rules.link_lasts
+        known = await self.office.owners.linked(turn.customer, turn.now)
+        until = known[1] if known and known[0] == customer.number else turn.now + self.office.rules.link_lasts
         return {"name": masking.name(customer.name), "linked_until": until}
 
     def _next(self, one: Owned, turn: Turn) -> tuple[str, ...]:
@@ -136,10 +122,10 @@ class Status(Registering):
         return self._document(one, turn, "cer", "application/pkix-cert", one.certificate)
 
     def _calendar(self, one: Owned, turn: Turn) -> tuple[Document, bytes]:
-        content = calendar(one, self.texts[turn.locale], turn.now)
+        content = calendar(one, self.office.texts[turn.locale], turn.now)
         return self._document(one, turn, "ics", "text/calendar", content)
 
     def _document(self, one: Owned, turn: Turn, suffix: str, kind: str, content: bytes) -> tuple[Document, bytes]:
         # No personal data in a name that other programs show.
         filename = f"CertTalk-{one.not_after.astimezone(KOREA):%Y%m%d}.{suffix}"
-        return Document(self.rules.new_id(), filename, kind, len(content)), content
+        return Document(self.office.new_id(), filename, kind, len(content)), content

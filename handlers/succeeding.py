@@ -8,15 +8,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 
-from handlers.bank import BankCustomer, BankRegister
+from handlers.bank import BankCustomer
 from handlers.flow import SKIP, Again, Ask, Change, Done, Refused, Stop, Taken, Turn
-from handlers.identity import Identity
-from handlers.in_chat import Bench, InChat
-from handlers.issuing import Denied, Pages, Registry, Succession
-from handlers.owning import Owned, Owners
+from handlers.in_chat import InChat
+from handlers.owned import Owned
 from handlers.places import Registering
-from handlers.proving import Rules
-from handlers.texts import Texts
+from handlers.registry import Denied, Succession
 
 
 class Succeeding(Registering, InChat):
@@ -26,21 +23,6 @@ class Succeeding(Registering, InChat):
     """Whether the new one lasts a year longer."""
     proofs: ClassVar[frozenset[str]] = InChat.proofs
     questions_first: ClassVar[frozenset[str]] = frozenset({"name", "places"})
-
-    def __init__(
-        self,
-        bank: BankRegister,
-        identity: Identity,
-        texts: Mapping[str, Texts],
-        rules: Rules,
-        owners: Owners,
-        registry: Registry,
-        pages: Pages,
-        ca_name: str,
-        bench: Bench,
-    ) -> None:
-        InChat.__init__(self, bank, identity, texts, rules, registry, pages, ca_name, bench)
-        self.owners = owners
 
     def plan(self, turn: Turn) -> tuple[str, ...]:
         unused = self.unused(turn)
@@ -68,7 +50,7 @@ class Succeeding(Registering, InChat):
         if isinstance(found, Stop):
             return found
         try:
-            until = await self.registry.successor_end(found.serial, extended=self.extended)
+            until = await self.office.registry.successor_end(found.serial, extended=self.extended)
         except Denied:
             return Stop("none", choices=("start:enroll", "start:status", "cmd:person"))
         turn.data |= {"serial": found.serial, "old_until": found.not_after.isoformat(), "until": until.isoformat()}
@@ -80,7 +62,7 @@ class Succeeding(Registering, InChat):
     # -- is it right? ---------------------------------------------------------------------------
 
     async def ask_review(self, turn: Turn) -> Ask:
-        t = self.texts[turn.locale]
+        t = self.office.texts[turn.locale]
         return Ask(
             ("confirm", "change_place"),
             {

@@ -1,4 +1,4 @@
-"""Who a conversation belongs to, what they have, and where they have registered it: `handlers.owning.Owners` in SQL.
+"""Who a conversation belongs to, what they have, and where they have registered it: `handlers.owned.Owners` in SQL.
 
 A link that is too old to look with still brings notices: being told of one's own certificate needs no fresher proof.
 """
@@ -13,7 +13,7 @@ from bot.storage.instants import instant
 from ca.ports import Record, Status
 from handlers.bank import CustomerNumber
 from handlers.message import CustomerId
-from handlers.owning import Owned, Places, Unkept
+from handlers.owned import Owned, Places, Unkept
 
 
 class OwnerRecords:

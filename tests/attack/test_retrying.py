@@ -8,7 +8,7 @@ import pytest
 from bot.registry import Registry
 from handlers.bank import BankUnavailable
 from handlers.flow import Accepted, PageForm, Refused
-from handlers.issuing import Denied
+from handlers.registry import Denied
 from tests.talking import House, Page, R, csr
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from bot.bench import LIFE, MOST, KeyBench, common_words
 from bot.storage.pages import Documents
-from handlers.in_chat import Full
+from handlers.office import Full
 from handlers.password import broken
 from tests.talking import House
 

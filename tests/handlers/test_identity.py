@@ -109,7 +109,7 @@ async def test_a_try_is_counted_before_it_is_compared(talk: Talk, monkeypatch: p
 
     await talk.walk("code")
     code = await talk.code()
-    identity = talk.service.conversation.reception.flows["enroll"].identity  # type: ignore[attr-defined]
+    identity = talk.service.conversation.reception.flows["enroll"].office.identity  # type: ignore[attr-defined]
 
     def die(*parts: str) -> str:
         raise Killed
@@ -163,7 +163,7 @@ async def test_a_bank_that_fails_while_comparing_costs_no_try(house: House, monk
     async def silent(*asked: object) -> None:
         raise BankUnavailable
 
-    bank = talk.service.conversation.reception.flows["enroll"].bank  # type: ignore[attr-defined]
+    bank = talk.service.conversation.reception.flows["enroll"].office.bank  # type: ignore[attr-defined]
     with monkeypatch.context() as patch:
         patch.setattr(bank, "card_answers", silent)
         for _ in range(4):
@@ -198,7 +198,7 @@ async def test_the_right_code_does_not_open_what_others_have_locked(house: House
 
 async def test_a_code_is_good_for_what_it_was_sent_for_only(talk: Talk) -> None:
     await talk.walk("code")
-    identity = talk.service.conversation.reception.flows["enroll"].identity  # type: ignore[attr-defined]
+    identity = talk.service.conversation.reception.flows["enroll"].office.identity  # type: ignore[attr-defined]
     challenge = (await talk.state())["flow"]["data"]["challenge"]
     bound = bound_to("enroll", "DEMO0001", "personal", "00021101011")
     checked = await identity.check_code(challenge, bound, await talk.code(), talk.service.clock())
@@ -251,7 +251,7 @@ async def test_a_code_is_used_once(talk: Talk) -> None:
     state = await talk.state()
     service, flow = talk.service, talk.service.conversation.reception.flows["enroll"]
     proof = state["flow"]["data"]["proof"]
-    again = await flow.identity.check_code(  # type: ignore[attr-defined]
+    again = await flow.office.identity.check_code(  # type: ignore[attr-defined]
         state["flow"]["data"]["challenge"], proof["bound"], code, service.clock()
     )
     assert again.verdict == "expired"

@@ -148,10 +148,10 @@ async def test_words_are_no_file_and_a_page_can_be_opened_again(talk: Talk) -> N
     await to_page(talk)
     await talk.says("MIIFdzCCBF+gAwIBAgIEMY", "register.file.error.waiting", "register.file.ask")
     first = talk.page().link_id
-    await talk.presses("페이지 새로 열기", "register.file.ask")
+    await talk.presses("페이지 새로 열기", "enroll.page.replaced", "register.file.ask")
     assert talk.page().link_id != first
     talk.house.clock.forward(minutes=11)
-    await talk.says("올렸어요", "register.file.renewed", "register.file.ask", at="register.file")
+    await talk.says("올렸어요", "enroll.page.renewed", "register.file.ask", at="register.file")
 
 
 # -- a file in the chat -----------------------------------------------------------------------------------------------

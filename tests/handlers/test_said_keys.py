@@ -110,8 +110,9 @@ def wanted(flow: type[Flow]) -> tuple[set[str], set[str]]:
                 above |= {value} if ":" in value else set()
                 keys |= set() if ":" in value else {rf"{step}\.choice\.{value}"}
         for call in calls(tree, "OpenPage"):
-            keys |= {rf"{step}\.ask", rf"{step}\.link"}
-            keys |= {rf"{step}\.choice\.{value}" for value in patterns(argument(call, 2, "choices"))}
+            at = step or "[a-z]+"
+            keys |= {rf"{at}\.ask", rf"{at}\.link"}
+            keys |= {rf"{at}\.choice\.{value}" for value in patterns(argument(call, 2, "choices"))}
     return keys, {re.sub(r"\\(.)", r"\1", value) for value in above}
 
 
