@@ -46,8 +46,9 @@ from bot.storage.effects import EffectWriter
 from bot.storage.elsewhere import Shelf
 from bot.storage.handovers import HandoverQueue
 from bot.storage.identity import IdentityRecords
+from bot.storage.left import LeftJourneys
 from bot.storage.lists import Lists
-from bot.storage.notices import ACTS
+from bot.storage.notices import ACTS, MOVED
 from bot.storage.owners import OwnerRecords
 from bot.storage.pages import Documents, Links
 from bot.storage.reminders import Book
@@ -60,7 +61,7 @@ from ca.registration import RegistrationAuthority
 from handlers.bank import BankRegister
 from handlers.conversation import Conversation
 from handlers.device import Backup, ChangePassword, Cleanup, Copy
-from handlers.effects import ChangeStatus, Effect, HandedOver, KnowAs, StartChallenge
+from handlers.effects import ChangeStatus, Effect, HandedOver, KnowAs, MoveJourney, StartChallenge
 from handlers.enroll import Enroll
 from handlers.faq import Knowledge, load_links
 from handlers.identity import Identity, Limits
@@ -200,13 +201,14 @@ async def _build(
     answering_at_once = frozenset({"kakao"})
     reception = Reception(
         {flow.name: flow for flow in flows}, texts, understanding, Knowledge(load_links()),
-        lambda: secrets.token_urlsafe(9), in_chat, answering_at_once,
+        lambda: secrets.token_urlsafe(9), LeftJourneys(database, sealer, rules.link_lasts), in_chat, answering_at_once,
     )  # fmt: skip
     pushed = frozenset({"telegram"} if settings.telegram_token.get_secret_value() else ())
     conversations = Conversations(database, sealer, EffectWriter(audit, sealer), links.url, pushed, answering_at_once)
     conversation = Conversation(reception, conversations, clock, settings.default_locale)
     announcing = Announcing(database, sealer, certificates, bank, conversation, texts, clock, settings.default_locale)
     told = dict.fromkeys(KINDS, announcing.deliver) | dict.fromkeys(ACTS, announcing.deliver_act)
+    told |= {MOVED: announcing.deliver_moved}
     delivering = Delivering(database, sealer, sms, clock, told)
     reminding = Reminding(database, clock, ways, lambda: runner.wake("tell"), on_more=lambda: runner.wake("remind"))
     rates = {way: settings.reminders_per_second if way == CHAT else settings.notices_per_second for way in ways}
@@ -263,7 +265,7 @@ async def _build(
                     bench.forget(effect.link_id)
                 case ChangeStatus():
                     certificates.on_change(serial_of(effect.serial))
-        if any(isinstance(effect, StartChallenge | ChangeStatus | KnowAs) for effect in effects):
+        if any(isinstance(effect, StartChallenge | ChangeStatus | KnowAs | MoveJourney) for effect in effects):
             runner.wake("deliver")  # a code is queued, or word of what was done: somebody looks at their phone
 
     def changed(serial: Serial) -> None:

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from handlers.bank import CustomerNumber
+from handlers.message import CustomerId
 from handlers.stages import Wishes
 
 
@@ -71,6 +72,14 @@ class KnowAs:
 @dataclass(frozen=True, slots=True)
 class Unlink:
     """This conversation is nobody's any more: it may not look, and hears no notices."""
+
+
+@dataclass(frozen=True, slots=True)
+class MoveJourney:
+    """The journey `flow` of the conversation `left` goes on in this one: that one is told, and leaves it."""
+
+    left: CustomerId
+    flow: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +208,7 @@ Effect = (
     | AcceptTerms
     | KnowAs
     | Unlink
+    | MoveJourney
     | ChangeStatus
     | TickPlace
     | KeepDocument

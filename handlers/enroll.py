@@ -1,6 +1,7 @@
 """발급: a bank's customer gets a certificate. The page and what follows it are `handlers.issuing`."""
 
 import hashlib
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar, Final
 
@@ -22,6 +23,12 @@ class Enroll(InChat):
         "prepare", "kind", "fee", "account", "name", "code", "details", "terms", "place", "review", "page", *IN_CHAT,
         "works",
     )  # fmt: skip
+
+    carries: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "prepare": (), "kind": ("kind",), "fee": (), "account": ("account",), "name": ("number",), "terms": ("terms",),
+        "place": ("place",),
+    }  # fmt: skip
+    """Whose it will be is looked at again (`details`)."""
 
     def plan(self, turn: Turn) -> tuple[str, ...]:
         free = frozenset({"fee"} if turn.data.get("kind") != "business" else ())

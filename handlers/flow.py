@@ -223,6 +223,10 @@ class Flow:
     """Steps whose answers are personal: the history keeps them masked like a name."""
     secrets: ClassVar[frozenset[str]] = frozenset()
     """Steps at which a secret is typed: nothing of the answer is kept, understood or shown."""
+    carries: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """Steps whose answers may go on in another conversation of the same customer, with the keys of `data` they left.
+
+    Never a proof, a code, a link (`handlers/moving.py`)."""
     questions_first: ClassVar[frozenset[str]] = frozenset()
     """Steps that would take almost any words: a sure question is heard as a question there."""
 

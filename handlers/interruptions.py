@@ -59,10 +59,13 @@ class Interruptions:
                 draft.say("common.none_of_these", "cmd:person", *MENU[:3])
             case "help":
                 draft.say("common.help", *MORE)
+                await self.journeys.moving.offer(draft)
             case "greeting":
                 draft.say("common.greeting", *MENU)
+                await self.journeys.moving.offer(draft)
             case _:
                 draft.say("common.menu", *MENU)
+                await self.journeys.moving.offer(draft)
 
     async def speak(self, draft: Draft, locale: str) -> None:
         """Go on in another language, at the same step."""

@@ -5,8 +5,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from handlers.draft import Draft
+from handlers.effects import KnowAs
 from handlers.flow import Again, Ask, Done, Flow, FlowState, OpenPage, Question, SentFile, Stop, Turn
 from handlers.message import Link
+from handlers.moving import LeftBehind, Moving, is_movable
 from handlers.walking import Outcome, Walker
 from handlers.wording import MENU, flow_key, question, said_on_the_way, say
 
@@ -17,10 +19,11 @@ STUCK_AFTER = 3
 
 
 class Journeys:
-    """`nonce` is the source of one-use button marks."""
+    """`nonce` is the source of one-use button marks; `left_behind` knows what they left elsewhere."""
 
-    def __init__(self, flows: Mapping[str, Flow], nonce: Callable[[], str]) -> None:
+    def __init__(self, flows: Mapping[str, Flow], nonce: Callable[[], str], left_behind: LeftBehind) -> None:
         self.flows, self.nonce = flows, nonce
+        self.moving = Moving(flows, left_behind)
 
     def knows(self, asked: str) -> bool:
         """Whether `asked` is a journey, or one with a wish of its own: `revoke`, `revoke:release`."""
@@ -46,8 +49,34 @@ class Journeys:
         flow = self.flows[name]
         state = FlowState(name, flow.version, flow.steps[0], {"wish": wish} if wish else {})
         talk.flow = state
+        if flow.carries:
+            await self.moving.offer(draft, name)
         walker = self.walker(draft, state)
         await self.settle(draft, walker, await walker.start())
+
+    async def move_here(self, draft: Draft, name: str) -> bool:
+        """Go on with the journey left half-way elsewhere; False when there is none, or another one is open here."""
+        talk = draft.talk
+        if talk.flow is not None and talk.flow.flow != name:
+            return False
+        state = await self.moving.take_over(draft, name)
+        if state is None:
+            return False
+        talk.flow = state
+        walker = self.walker(draft, state)
+        await self.settle(draft, walker, await walker.start())
+        return True
+
+    def moved_away(self, draft: Draft, name: str, to: str) -> None:
+        """The journey `name` goes on in another conversation, on the channel `to`: it is over here, if it still is."""
+        talk = draft.talk
+        waits = talk.paused is not None and talk.paused.flow == name
+        state = talk.paused if waits else talk.flow
+        if state is None or state.flow != name or not is_movable(state):
+            return
+        talk.flow, talk.paused = (talk.flow, None) if waits else (talk.paused, None)
+        channel, journey = draft.texts(f"common.channel.{to}"), draft.texts(f"{name}.start")
+        draft.say("common.moved_away", "cmd:person", channel=channel, journey=journey)
 
     async def take_file(self, draft: Draft, file: SentFile) -> None:
         """A file was sent into the chat: the journey for files takes it, and another one waits until that is done."""
@@ -133,8 +162,11 @@ class Journeys:
         state = walker.state
         draft.effects.extend(walker.turn.effects)
         draft.replies.extend(said_on_the_way(draft.texts, state.flow, walker.turn.said))
+        known = any(isinstance(one, KnowAs) for one in walker.turn.effects)
         walker.turn.effects.clear()
         walker.turn.said.clear()
+        if known and isinstance(outcome, Ask | OpenPage):
+            await self.moving.offer(draft, state.flow)
         match outcome:
             case Ask() | OpenPage():
                 self.put(draft, walker, outcome)
@@ -165,6 +197,8 @@ class Journeys:
                     done = replace(done, link=Link(outcome.page, draft.texts(f"{state.flow}.link")))
                 draft.replies.append(done)
                 await self.leave(draft)
+        if known and draft.talk.flow is None:
+            await self.moving.offer(draft)
 
     async def leave(self, draft: Draft) -> None:
         """The open journey has ended; one that waited goes on."""

@@ -19,6 +19,7 @@ from handlers.flow import Again, Flow, FlowState, PageDone, SentFile
 from handlers.interruptions import Interruptions
 from handlers.journeys import Journeys
 from handlers.message import CustomerId, Incoming
+from handlers.moving import LeftBehind
 from handlers.talk import Talk
 from handlers.texts import Texts
 from handlers.understanding import Understanding, Understood
@@ -46,6 +47,7 @@ class Reception:
         understanding: Understanding,
         knowledge: Knowledge,
         nonce: Callable[[], str],
+        left_behind: LeftBehind,
         in_chat: frozenset[str] = frozenset(),
         must_answer: frozenset[str] = frozenset(),
     ) -> None:
@@ -53,7 +55,7 @@ class Reception:
         self.must_answer = must_answer
         self.in_chat = in_chat
         self.flows, self.texts, self.understanding, self.knowledge = flows, texts, understanding, knowledge
-        self.journeys = Journeys(flows, nonce)
+        self.journeys = Journeys(flows, nonce, left_behind)
         self.interruptions = Interruptions(self.journeys, texts)
 
     def draft(self, customer: CustomerId, turn_id: str, now: datetime, talk: Talk, channel: str) -> Draft:
@@ -204,6 +206,8 @@ class Reception:
                 if any(value == f"switch:{rest}" for value, _ in draft.talk.offered):
                     draft.talk.flow = draft.talk.paused = None
                 await self.journeys.begin(draft, rest)
+            case "move" if await self.journeys.move_here(draft, rest):
+                pass
             case "means" if self.knowledge.knows(rest):
                 near = self._asked_back(draft)
                 if draft.talk.asked and draft.talk.misses and rest in near:

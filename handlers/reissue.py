@@ -30,6 +30,8 @@ class Reissue(Succeeding):
         "account", "name", "code", "current", "why", "place", "review", "page", *STEPS, "works", "places",
     )  # fmt: skip
 
+    carries: ClassVar[Mapping[str, tuple[str, ...]]] = {"why": ("why", "stopped"), "place": ("place",)}
+
     def obstacle(self, one: Owned, turn: Turn) -> Stop | None:
         if one.state(turn.now) == "expired":
             return Stop("expired", {"until": one.not_after}, ("start:enroll", "cmd:person"))

@@ -29,6 +29,7 @@ class Renew(Succeeding):
     steps: ClassVar[tuple[str, ...]] = (
         "account", "name", "how", "code", "current", "place", "review", "page", *STEPS, "works", "places",
     )  # fmt: skip
+    carries: ClassVar[Mapping[str, tuple[str, ...]]] = {"place": ("place",)}
     unproven: ClassVar[frozenset[str]] = Succeeding.unproven | {"how"}
 
     def obstacle(self, one: Owned, turn: Turn) -> Stop | None:

@@ -41,6 +41,8 @@ def global_label(texts: Texts, value: str) -> str:
         case "means":
             short = f"faq.{rest}.short"
             return texts(short) if short in texts else texts(f"faq.{rest}.question")
+        case "move":
+            return texts("common.choice.move")
         case "start" | "switch":
             flow, _, wish = rest.partition(":")
             return texts(f"{flow}.wish.{wish}" if wish else f"{flow}.start")

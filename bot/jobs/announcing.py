@@ -13,7 +13,7 @@ from bot.jobs.delivering import Undeliverable
 from bot.sealing import Sealer
 from bot.storage import outbox
 from bot.storage.certificate_rows import serial_of
-from bot.storage.conversations import known_as
+from bot.storage.conversations import known_as, place_of
 from bot.storage.database import Database, Tx
 from bot.storage.effects import SMS, sms_payload
 from bot.storage.outbox import Item
@@ -21,6 +21,7 @@ from ca.ports import CertificateStore, Record
 from handlers import stages
 from handlers.bank import BankCustomer, BankRegister, CustomerNumber
 from handlers.conversation import Conversation
+from handlers.draft import Draft
 from handlers.message import CustomerId, Reply
 from handlers.stages import Wishes
 from handlers.texts import Texts
@@ -61,6 +62,18 @@ class Announcing:
             return say(t, f"notice.{item.kind}", NOT_ME, **({"kind": kind} if kind else {}))
 
         await self._tell(item, opened["number"], word, opened["here"])
+
+    async def deliver_moved(self, item: Item, opened: dict[str, Any]) -> None:
+        """To a conversation whose journey goes on in another one."""
+        left = CustomerId(opened["left"])
+        place = await self.database.read(place_of, left)
+        if place is None:
+            raise Undeliverable("no such conversation")
+
+        async def leave(draft: Draft) -> None:
+            self.conversation.reception.journeys.moved_away(draft, opened["flow"], opened["to"])
+
+        await self.conversation.arrange(place.channel, place.address, left, item.key, leave)
 
     async def deliver(self, item: Item, opened: dict[str, Any]) -> None:
         record = await self.certificates.by_serial(serial_of(opened["serial"]))

@@ -256,12 +256,21 @@ class Place:
 
 def places(tx: Tx, owner: str, *, ours: bool) -> list[Place]:
     """Where the owner of a certificate is told of it: all conversations of the bank's customer, or the one."""
-    rows = known_as(tx, owner) if ours else tx.all(
+    if not ours:
+        here = place_of(tx, owner)
+        return [here] if here else []
+    return [_place(row) for row in known_as(tx, owner)]
+
+
+def place_of(tx: Tx, customer: str) -> Place | None:
+    """Where the customer of a conversation last wrote from."""
+    row = tx.one(
         "SELECT c.customer, c.channel, c.address, a.unreachable_at FROM conversations c "
-        "LEFT JOIN addresses a ON a.channel = c.channel AND a.address = c.address WHERE c.customer = :owner",
-        owner=owner,
-    )  # fmt: skip
-    return [
-        Place(CustomerId(row["customer"]), row["channel"], row["address"], row["unreachable_at"] is not None)
-        for row in rows
-    ]
+        "LEFT JOIN addresses a ON a.channel = c.channel AND a.address = c.address WHERE c.customer = :customer",
+        customer=customer,
+    )
+    return _place(row) if row else None
+
+
+def _place(row: Row) -> Place:
+    return Place(CustomerId(row["customer"]), row["channel"], row["address"], row["unreachable_at"] is not None)

@@ -21,6 +21,7 @@ from handlers.effects import (
     Handover,
     KeepDocument,
     KnowAs,
+    MoveJourney,
     OpenLink,
     RegisterElsewhere,
     ReminderChoice,
@@ -95,7 +96,7 @@ class EffectWriter:
                     tx, turn.at, turn.customer, "terms accepted", effect.number,
                     {"version": effect.version, "sha256": effect.sha256},
                 )  # fmt: skip
-            case KnowAs() | Unlink() | ChangeStatus() | TickPlace() | KeepDocument():
+            case KnowAs() | Unlink() | MoveJourney() | ChangeStatus() | TickPlace() | KeepDocument():
                 self.owners(tx, effect, turn)
             case Feedback():
                 tx.execute(

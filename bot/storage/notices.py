@@ -8,6 +8,8 @@ from bot.sealing import Sealer
 from bot.storage import outbox
 from bot.storage.database import Tx
 
+MOVED: Final = "moved"
+"""The kind of word to a conversation that its journey goes on in another one."""
 LINKED, HELD, RELEASED, REVOKED = "linked", "held", "released", "revoked"
 ACTS: Final = (LINKED, HELD, RELEASED, REVOKED)
 
@@ -19,3 +21,10 @@ def put_act(
     key = f"{act}:{about}:{now.isoformat()}"
     payload = sealer.seal(act, json.dumps({"number": number, "here": here, "profile": profile}).encode(), key.encode())
     outbox.put(tx, key=key, kind=act, channel="notice", address="", payload=payload, due_at=now)
+
+
+def put_moved(tx: Tx, sealer: Sealer, left: str, flow: str, channel: str, turn_id: str, now: datetime) -> None:
+    """The journey `flow` of the conversation `left` goes on at `channel`: once a turn."""
+    key = f"{MOVED}:{turn_id}"
+    payload = sealer.seal(MOVED, json.dumps({"left": left, "flow": flow, "to": channel}).encode(), key.encode())
+    outbox.put(tx, key=key, kind=MOVED, channel="notice", address="", payload=payload, due_at=now)

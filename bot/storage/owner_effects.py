@@ -11,14 +11,14 @@ from bot.storage.audit import AuditTrail
 from bot.storage.certificate_rows import by_request, by_serial, serial_of
 from bot.storage.database import Tx
 from bot.storage.instants import text_of
-from bot.storage.notices import HELD, LINKED, RELEASED, REVOKED, put_act
+from bot.storage.notices import HELD, LINKED, RELEASED, REVOKED, put_act, put_moved
 from bot.storage.statuses import HOLD, Statuses
 from ca.ports import Status
 from ca.revocation import By
-from handlers.effects import ChangeStatus, KeepDocument, KnowAs, TickPlace, Unlink
+from handlers.effects import ChangeStatus, KeepDocument, KnowAs, MoveJourney, TickPlace, Unlink
 from handlers.talk import TurnRecord
 
-OwnerEffect = KnowAs | Unlink | ChangeStatus | TickPlace | KeepDocument
+OwnerEffect = KnowAs | Unlink | MoveJourney | ChangeStatus | TickPlace | KeepDocument
 KEPT: Final = timedelta(days=1)
 TOLD: Final = {"hold": HELD, "release": RELEASED, "revoke": REVOKED}
 
@@ -34,6 +34,8 @@ class OwnerEffectWriter:
                 self._link(tx, effect.number, turn)
             case Unlink():
                 tx.execute("DELETE FROM known_as WHERE customer = :customer", customer=turn.customer)
+            case MoveJourney():
+                self._move(tx, effect, turn)
             case ChangeStatus():
                 self._change(tx, effect, turn)
             case TickPlace():
@@ -68,6 +70,19 @@ class OwnerEffectWriter:
         if known is None:
             self.audit.append(tx, turn.at, turn.customer, "linked", number)
             put_act(tx, self.sealer, LINKED, turn.customer, turn.at, number=number, here=turn.customer)
+
+    def _move(self, tx: Tx, effect: MoveJourney, turn: TurnRecord) -> None:
+        same = tx.one(
+            "SELECT k.number FROM known_as k JOIN known_as l ON l.number = k.number "
+            "WHERE k.customer = :customer AND l.customer = :left",
+            customer=turn.customer, left=effect.left,
+        )  # fmt: skip
+        if same is None:
+            return
+        detail = {"from": effect.left, "journey": effect.flow}
+        self.audit.append(tx, turn.at, turn.customer, "journey moved", same["number"], detail)
+        turn_id = f"{turn.customer}:{turn.at.isoformat()}"
+        put_moved(tx, self.sealer, effect.left, effect.flow, turn.channel, turn_id, turn.at)
 
     def _change(self, tx: Tx, effect: ChangeStatus, turn: TurnRecord) -> None:
         serial = serial_of(effect.serial)

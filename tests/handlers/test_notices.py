@@ -20,7 +20,7 @@ async def two_talks(house: House) -> tuple[Talk, Talk]:
 
 async def test_the_other_conversation_hears_of_a_new_certificate(house: House) -> None:
     web, other = await two_talks(house)
-    await other.presses(Choice("start:enroll", ""), "enroll.prepare.ask")
+    await other.presses(Choice("start:enroll", ""), "common.left_elsewhere", "enroll.prepare.ask")
     await web.page().submit()
     await house.service.delivering.work()
     await web.hears()

@@ -64,3 +64,18 @@ async def test_begun_at_kakaotalk_and_finished_in_the_web(house: House, client: 
     await elsewhere.walk(None)
     assert len(await elsewhere.certificates()) == 1
     assert "동의" not in await talk.person.says("고마워")
+
+
+async def test_begun_in_the_web_and_finished_at_kakaotalk(house: House, client: httpx2.AsyncClient) -> None:  # noqa: F811
+    """Two conversations, joined by nothing but the customer's proof."""
+    web = await house.talk("kim", "web", "browser").walk("place")
+    talk = AtKakao(house, client, "kim")
+    await talk.says("인증서 발급하고 싶어요", "enroll.prepare.ask")
+    await talk.walk("code")
+    await talk.says(await talk.code(), "common.left_elsewhere", "enroll.details.ask")
+    assert "웹에서 하시던 '인증서 발급', 여기서 이어서 할까요?" in said(talk.person.response)
+    await talk.presses("이어서 하기", "common.moved_here", "enroll.details.ask")
+    await talk.presses("네, 맞아요", "enroll.place.ask")
+    await talk.walk(None)
+    assert len(await talk.certificates()) == 1
+    assert "카카오톡에서 이어서" in await web.hears("notice.linked", "common.moved_away", "notice.issued")
