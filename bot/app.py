@@ -28,6 +28,7 @@ from bot.jobs.cleaning import Cleaning
 from bot.jobs.delivering import Delivering
 from bot.jobs.following import Following
 from bot.jobs.listing import EVERY, Listing
+from bot.jobs.reaching import REACH, Reaching
 from bot.jobs.reminding import Reminding
 from bot.jobs.runner import Job, Runner
 from bot.jobs.telling import CHAT, Telling
@@ -48,7 +49,7 @@ from bot.storage.handovers import HandoverQueue
 from bot.storage.identity import IdentityRecords
 from bot.storage.left import LeftJourneys
 from bot.storage.lists import Lists
-from bot.storage.notices import ACTS, MOVED
+from bot.storage.notices import ACTS, MOVED, put_change
 from bot.storage.owners import OwnerRecords
 from bot.storage.pages import Documents, Links
 from bot.storage.reminders import Book
@@ -142,7 +143,10 @@ async def _build(
     def announce(tx: Tx, record: Record, at: datetime) -> None:
         put_notice(tx, sealer, ISSUED, hex_of(record.plan.serial), at)
 
-    certificates = Certificates(database, audit, sealer.mac("export", "key"), clock, announce)
+    def tell(tx: Tx, before: Record, after: Record, at: datetime, by: str) -> None:
+        put_change(tx, sealer, before, after, at, by)
+
+    certificates = Certificates(database, audit, sealer.mac("export", "key"), clock, announce, tell)
     registration = RegistrationAuthority(authority, certificates)
     links = Links(database, sealer, lambda: pages_at)
     registry = Registry(registration, certificates, links, settings.certificates_per_day)
@@ -206,9 +210,13 @@ async def _build(
     pushed = frozenset({"telegram"} if settings.telegram_token.get_secret_value() else ())
     conversations = Conversations(database, sealer, EffectWriter(audit, sealer), links.url, pushed, answering_at_once)
     conversation = Conversation(reception, conversations, clock, settings.default_locale)
-    announcing = Announcing(database, sealer, certificates, bank, conversation, texts, clock, settings.default_locale)
+    beside = tuple(way for way in ways if way != CHAT) or ("sms",)
+    reaching = Reaching(database, sealer, bank, gateways, beside, clock)
+    announcing = Announcing(
+        database, sealer, certificates, bank, conversation, reaching, texts, clock, settings.default_locale
+    )  # fmt: skip
     told = dict.fromkeys(KINDS, announcing.deliver) | dict.fromkeys(ACTS, announcing.deliver_act)
-    told |= {MOVED: announcing.deliver_moved}
+    told |= {MOVED: announcing.deliver_moved, REACH: reaching.deliver}
     delivering = Delivering(database, sealer, sms, clock, told)
     reminding = Reminding(database, clock, ways, lambda: runner.wake("tell"), on_more=lambda: runner.wake("remind"))
     rates = {way: settings.reminders_per_second if way == CHAT else settings.notices_per_second for way in ways}

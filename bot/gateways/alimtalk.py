@@ -23,14 +23,14 @@ class ByAlimtalk:
     def __init__(self, dispatch: Dispatch, templates: Templates, texts: Mapping[str, Texts]) -> None:
         self.dispatch, self.templates, self.texts = dispatch, templates, texts
 
-    async def send(self, to: BankCustomer, notice: Notice) -> None:
+    async def send(self, to: BankCustomer, notice: Notice) -> bool:
         template = self.templates.get((notice.locale, notice.template))
         if template is None or not template.code:
             raise SmsRefused("no registered template")
         filled = template.fill(values(self.texts[notice.locale], notice))
         if filled is None:
             raise SmsRefused("its values do not fit the template")
-        await self.dispatch.hand(Message(f"{WAY}:{notice.key}", WAY, to.phone, filled.text, filled))
+        return await self.dispatch.hand(Message(f"{WAY}:{notice.key}", WAY, to.phone, filled.text, filled))
 
 
 def values(t: Texts, notice: Notice) -> dict[str, str]:

@@ -26,8 +26,11 @@ class Notice:
 
 
 class NoticeGateway(Protocol):
-    async def send(self, to: BankCustomer, notice: Notice) -> None:
-        """Hand one notice over. Raises `bot.gateways.sms.SmsFailure`."""
+    async def send(self, to: BankCustomer, notice: Notice) -> bool:
+        """Hand one notice over. False when whether it arrives is told later: handed over again, it is refused if lost.
+
+        Raises `bot.gateways.sms.SmsFailure`.
+        """
 
 
 class BySms:
@@ -36,5 +39,6 @@ class BySms:
     def __init__(self, sms: SmsGateway) -> None:
         self.sms = sms
 
-    async def send(self, to: BankCustomer, notice: Notice) -> None:
+    async def send(self, to: BankCustomer, notice: Notice) -> bool:
         await self.sms.send(to.phone, notice.text, f"sms:{notice.key}")
+        return True

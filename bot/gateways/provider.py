@@ -54,13 +54,16 @@ class Dispatch:
     ) -> None:
         self.provider, self.sendings, self.clock, self.only_to = provider, sendings, clock, only_to
 
-    async def hand(self, message: Message) -> None:
-        """Hand it over, once for its key. Raises `bot.gateways.sms.SmsFailure`."""
+    async def hand(self, message: Message) -> bool:
+        """Hand it over, once for its key. True when it is known to have arrived. Raises `bot.gateways.sms.SmsFailure`.
+
+        What was lost after it was taken is refused when it comes again.
+        """
         if self.only_to:
             message = replace(message, to=self.only_to)
         known = await self.sendings.ask(message.key, message.kind, self.clock())
         if known is not None and known.state in ("taken", "arrived"):
-            return
+            return known.state == "arrived"
         if known is not None and known.state == "lost":
             raise SmsRefused("was lost before")
         found = await self.provider.find(message, known.asked_at) if known is not None else None
@@ -70,3 +73,4 @@ class Dispatch:
             await self.sendings.close(message.key, "lost", self.clock())
             raise
         await self.sendings.taken(message.key, name, self.clock())
+        return False

@@ -28,6 +28,14 @@ class Undeliverable(Exception):
     """Trying again would not help."""
 
 
+class NotYet(Exception):
+    """To be looked at again at `at`; this was no attempt."""
+
+    def __init__(self, at: datetime) -> None:
+        super().__init__(at)
+        self.at = at
+
+
 class Delivering:
     """`by_kind` delivers an item whose payload was opened; SMS is built in."""
 
@@ -57,6 +65,8 @@ class Delivering:
             opened = json.loads(self.sealer.open(item.kind, item.payload, item.key.encode()))
             async with asyncio.timeout(DEADLINE):
                 await self.by_kind.get(item.kind, _by_nobody)(item, opened)
+        except NotYet as later:
+            await self.database.run(outbox.postpone, item.id, item.attempts, later.at)
         except (Undeliverable, SmsRefused, SealBroken) as error:
             log.warning("given up", extra={"outbox": item.id, "kind": item.kind, "error": type(error).__name__})
             await self.database.run(outbox.bury, item.id, item.attempts, now, type(error).__name__)

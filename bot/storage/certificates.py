@@ -34,7 +34,8 @@ _COMPLETE: Final = """
 class Certificates:
     """Implements `ca.ports.CertificateStore`. `now` is asked only by `active`.
 
-    `announce` is called inside the commit that makes a certificate valid, to queue what is to be told.
+    `announce` is called inside the commit that makes a certificate valid, to queue what is to be told; `tell` inside
+    one that changes a status (what it was, what it is, when, on whose word).
     """
 
     def __init__(
@@ -44,13 +45,14 @@ class Certificates:
         export_key: bytes,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         announce: Callable[[Tx, Record, datetime], object] = lambda _tx, _record, _at: None,
+        tell: Callable[[Tx, Record, Record, datetime, str], object] = lambda _tx, _before, _after, _at, _by: None,
     ) -> None:
         self._database = database
         self._audit = audit
         self._statuses = Statuses(audit)
         self._export_key = export_key
         self._now = now
-        self._announce = announce
+        self._announce, self._tell = announce, tell
         self.on_change: Callable[[Serial], None] = lambda _serial: None
         """Told after the commit that a relying party must hear something else about this serial from now on."""
 
@@ -71,12 +73,24 @@ class Certificates:
         return settled
 
     async def revoke(self, serial: Serial, at: datetime, reason: str, by: str = ACTOR) -> Record:
-        revoked = await self._database.run(self._statuses.revoke, serial, at, reason, by)
+        def revoke(tx: Tx) -> Record:
+            before = by_serial(tx, serial)
+            after = self._statuses.revoke(tx, serial, at, reason, by)
+            self._tell(tx, before or after, after, at, by)
+            return after
+
+        revoked = await self._database.run(revoke)
         self.on_change(serial)
         return revoked
 
     async def release(self, serial: Serial, at: datetime, by: str = ACTOR) -> Record:
-        released = await self._database.run(self._statuses.release, serial, at, by)
+        def release(tx: Tx) -> Record:
+            before = by_serial(tx, serial)
+            after = self._statuses.release(tx, serial, at, by)
+            self._tell(tx, before or after, after, at, by)
+            return after
+
+        released = await self._database.run(release)
         self.on_change(serial)
         return released
 

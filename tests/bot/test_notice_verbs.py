@@ -52,7 +52,7 @@ async def test_templates_that_are_the_same_pass(
     assert await notice_verbs.check(ARGUMENTS, settings(tmp_path, solapi)) == 0
     told = capsys.readouterr().out
     assert told.count("등록된 글과 같고") == 3
-    assert told.count("code가 비어") == 3
+    assert told.count("code가 비어") == len(SHIPPED) - 3
 
 
 async def test_one_letter_is_enough_to_differ(
