@@ -21,12 +21,15 @@ from bot.channels.telegram.transport import beside
 from bot.settings import Settings
 from bot.vault.passphrases import Ask
 from bot.web.application import Application
+from bot.web.wire import Wire
 from handlers.texts import load_texts
 
 log = logging.getLogger(__name__)
 
 GRACE = 8
 """Seconds for requests under way when the service is told to stop."""
+CONNECTIONS = 4000
+"""At a time; more are told to come later."""
 
 
 class PortTaken(Exception):
@@ -62,11 +65,27 @@ def bound_socket(host: str, port: int) -> socket.socket:
     return listener
 
 
+def limit_the_process() -> None:
+    """No core file, which would hold the CA's keys; and a descriptor for every connection, as far as we are let."""
+    if os.name != "posix":
+        return
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * CONNECTIONS if hard == resource.RLIM_INFINITY else min(2 * CONNECTIONS, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 def server_for(application: Application) -> Server:
     logging.getLogger("uvicorn").setLevel(logging.WARNING)  # starting and stopping we tell ourselves
     config = uvicorn.Config(
-        application.asgi, log_config=None, access_log=False, server_header=False, date_header=True,
-        timeout_graceful_shutdown=GRACE, timeout_keep_alive=30, limit_concurrency=4000, lifespan="off",
+        application.asgi, http=Wire, ws="none", log_config=None, access_log=False, server_header=False,
+        date_header=True, timeout_graceful_shutdown=GRACE, timeout_keep_alive=30, limit_concurrency=CONNECTIONS,
+        lifespan="off",
+        # Who called is what our own settings say: anybody may write X-Forwarded-For, also through a proxy of ours.
+        proxy_headers=False,
     )  # fmt: skip
     return Server(config, application)
 
@@ -76,6 +95,7 @@ async def serve(settings: Settings, *, open_browser: bool = False, ask: Ask | No
 
     `ask` reaches a person at the terminal for a passphrase that no file holds.
     """
+    limit_the_process()
     listener = bound_socket(settings.host, settings.port)
     texts = load_texts()[settings.default_locale]
     async with contextlib.AsyncExitStack() as stack:

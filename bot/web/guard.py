@@ -67,7 +67,8 @@ class Guarded:
             await send(message)
 
         given = Headers(scope=scope)
-        if host_of(given.get("host", "")) not in self.hosts:
+        named = given.getlist("host")  # RFC 9112 §3.2: of two names a proxy may have heard the other one
+        if len(named) != 1 or host_of(named[0]) not in self.hosts:
             await PlainTextResponse("Invalid host header", 400)(scope, receive, send_with_headers)
             return
         length = given.get("content-length", "0")

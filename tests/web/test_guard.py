@@ -207,6 +207,11 @@ async def test_other_names_are_refused(outside: Outside, host: str) -> None:
     assert (await ask(outside, "/", headers={"Host": host})).status_code == 400
 
 
+async def test_two_names_are_refused_whichever_comes_first(outside: Outside) -> None:
+    for hosts in (("127.0.0.1:8710", "elsewhere.example"), ("elsewhere.example", "127.0.0.1:8710")):
+        assert (await ask(outside, "/", headers=[("Host", one) for one in hosts])).status_code == 400
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1:8710", "localhost:8710", "LOCALHOST", "[::1]:8710", "[::1]"])
 async def test_names_of_this_machine_are_taken(outside: Outside, host: str) -> None:
     assert (await ask(outside, "/", headers={"Host": host})).status_code == 200
