@@ -17,7 +17,7 @@ class Messengers(BaseModel):
     telegram_token: SecretStr = SecretStr("")
     """BotFather's token. Empty: no Telegram."""
     telegram_api_url: str = "https://api.telegram.org"
-    """The Bot API server, an origin; one of your own takes the load off Telegram's limits for files."""
+    """The Bot API server, what stands before `/bot<token>/` in its addresses; one of your own may be behind a path."""
     telegram_mode: Literal["polling", "webhook"] = "polling"
     """Ask Telegram for messages, or be told at CERTTALK_PUBLIC_URL."""
     telegram_webhook_secret: SecretStr = SecretStr("")
@@ -56,9 +56,9 @@ class Messengers(BaseModel):
     @field_validator("telegram_api_url")
     @classmethod
     def _a_server_the_token_may_go_to(cls, url: str) -> str:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query:
-            raise PydanticCustomError("origin", "not an origin")
+        address = r"https?://(\[[0-9A-Fa-f:.]+\]|[\w.-]+)(:\d{1,5})?(/[\w.~-]+)*/*"
+        if not re.fullmatch(address, url, re.ASCII):
+            raise PydanticCustomError("telegram_api_url", "not an address")
         return url.rstrip("/")
 
     @field_validator("telegram_webhook_secret")

@@ -46,9 +46,12 @@ async def telegram(house: House, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
 
 
 @contextlib.asynccontextmanager
-async def running(house: House, monkeypatch: pytest.MonkeyPatch, burst: int = 1000) -> AsyncIterator[Telegram]:
+async def running(
+    house: House, monkeypatch: pytest.MonkeyPatch, burst: int = 1000, *, arranged: bool = True
+) -> AsyncIterator[Telegram]:
     monkeypatch.setattr("bot.channels.telegram.pacing.CHAT_BURST", burst)
     telegram = Telegram(house.service)
     async with telegram.running():
-        await asyncio.wait_for(telegram.arranged.wait(), PATIENCE)
+        if arranged:
+            await asyncio.wait_for(telegram.arranged.wait(), PATIENCE)
         yield telegram

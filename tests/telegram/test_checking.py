@@ -36,7 +36,19 @@ async def test_a_new_bot_lacks_its_commands_until_they_are_mended(api: BotApi) -
 
 async def test_what_telegram_does_not_take_is_told_with_its_reason(api: BotApi) -> None:  # noqa: F811
     hook = {"telegram_mode": "webhook", "telegram_webhook_secret": "s", "public_url": "https://bank.example:9000"}
-    assert (await found(api, mend=True, **hook))["telegram"] == {"refused"}
+    mended = await found(api, mend=True, **hook)
+    assert mended["telegram"] >= {"refused", "ok"}
+    assert mended["telegram_commands"] == {"ok"}
+
+
+async def test_another_secret_than_telegram_knows_is_seen(api: BotApi) -> None:  # noqa: F811
+    hook = {"telegram_mode": "webhook", "telegram_webhook_secret": "s"}
+    await found(api, mend=True, **hook)
+    assert api.updates.webhook is not None
+    api.updates.webhook.last_error = (int(MONDAY.timestamp()), "Wrong response from the webhook: 403 Forbidden")
+    assert (await found(api, **hook))["telegram_way"] == {"webhook", "secret"}
+    api.updates.webhook.last_error = (int(MONDAY.timestamp()), "Connection refused")
+    assert (await found(api, **hook))["telegram_way"] == {"webhook", "failed"}
 
 
 async def test_a_forgotten_webhook_is_seen_and_taken_away(api: BotApi) -> None:  # noqa: F811

@@ -41,6 +41,7 @@ def test_the_account_that_opened_it(age: timedelta) -> None:
         "hash=",
         "x" * 5000,
         "%ED%A0%80=1&hash=00",
+        signed(fields()).replace("=", "=\ud800", 1),
         signed(fields()) + "&user=%7B%22id%22%3A78%7D",
         signed(fields()).replace("77", "78"),
         signed(fields()).replace("hash=", "hash=0"),

@@ -6,10 +6,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pytest
-from telegram.error import Conflict
+from telegram.error import Conflict, TelegramError
 
 from bot.channels.telegram import polling
+from bot.channels.telegram.pacing import Pace
 from bot.channels.telegram.polling import Polling
+from bot.channels.telegram.request import NotConnected
 
 Json = Mapping[str, Any]
 
@@ -31,8 +33,8 @@ class Telegram:
 
 
 @contextlib.asynccontextmanager
-async def asking(telegram: polling.Source, take: polling.Take) -> Any:
-    asking = Polling(telegram, take)
+async def asking(telegram: polling.Source, take: polling.Take, pace: Pace | None = None) -> Any:
+    asking = Polling(telegram, take, pace or Pace(10_000))
     task = asyncio.create_task(asking.run())
     try:
         yield asking
@@ -146,3 +148,93 @@ async def test_ids_may_begin_anew_after_a_quiet_time(monkeypatch: pytest.MonkeyP
     await until(lambda: taken == [900, 3])
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+
+
+class Once(Telegram):
+    """Hands each update out once, whatever the offset; a question that finds none is answered at once."""
+
+    async def raw_updates(self, offset: int, limit: int, seconds: int) -> list[Json]:
+        self.asked += 1
+        await asyncio.sleep(0)
+        updates, self.updates = self.updates, []
+        return updates
+
+
+async def test_one_that_comes_late_is_taken_though_its_id_is_lower() -> None:
+    telegram, taken = Once([{"update_id": 900}]), list[int]()
+
+    async def take(update: Json) -> None:
+        taken.append(update["update_id"])
+
+    async with asking(telegram, take) as polls:
+        await until(lambda: taken == [900] and polls._offset == 901)
+        telegram.updates = [{"update_id": 899}, {"update_id": 900}]
+        await until(lambda: taken == [900, 899] and not telegram.updates)
+        await until(lambda: polls._offset == 901)
+
+
+async def test_a_server_that_comes_back_and_counts_from_one_is_heard() -> None:
+    class Restarted(Telegram):
+        down = False
+
+        async def raw_updates(self, offset: int, limit: int, seconds: int) -> list[Json]:
+            if self.down:
+                self.down = False
+                raise NotConnected("refused")
+            return await super().raw_updates(offset, limit, min(seconds, 0))
+
+    telegram, taken = Restarted([{"update_id": 900}]), list[int]()
+
+    async def take(update: Json) -> None:
+        taken.append(update["update_id"])
+
+    async with asking(telegram, take):
+        await until(lambda: taken == [900] and not telegram.updates)
+        telegram.down = True
+        await until(lambda: not telegram.down)
+        telegram.updates = [{"update_id": 1}]
+        await until(lambda: taken == [900, 1] and not telegram.updates)
+        telegram.updates = [{"update_id": 2}]
+        await until(lambda: taken == [900, 1, 2] and not telegram.updates)
+
+
+@pytest.mark.parametrize("error", [TelegramError("unreadable"), KeyError("result"), TypeError()])
+async def test_no_answer_ends_the_asking(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(polling, "WORST", 0.01)
+    telegram, taken = Telegram([]), list[int]()
+    wrong = [error] * 3
+
+    async def raw_updates(offset: int, limit: int, seconds: int) -> list[Json]:
+        if wrong:
+            raise wrong.pop()
+        return await Telegram.raw_updates(telegram, offset, limit, seconds)
+
+    async def take(update: Json) -> None:
+        taken.append(update["update_id"])
+
+    monkeypatch.setattr(telegram, "raw_updates", raw_updates)
+    telegram.updates = [{"update_id": 1}]
+    async with asking(telegram, take):
+        await until(lambda: taken == [1])
+
+
+async def test_a_server_that_answers_at_once_is_not_asked_without_a_pause() -> None:
+    telegram = Once([])
+
+    async def take(_: Json) -> None: ...
+
+    async with asking(telegram, take):
+        await asyncio.sleep(0.2)
+        assert telegram.asked < 20
+
+
+async def test_nothing_is_asked_while_all_are_told_to_wait() -> None:
+    telegram, pace = Telegram([{"update_id": 1}]), Pace(10_000)
+
+    async def take(_: Json) -> None:
+        pace.wait_for_all(600)
+
+    async with asking(telegram, take, pace):
+        await until(lambda: pace.told_all() > 0)
+        await asyncio.sleep(0.1)
+        assert telegram.asked == 1

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from telegram import Bot
-from telegram.error import InvalidToken
+from telegram import Bot, User
+from telegram.error import EndPointNotFound, InvalidToken
 
 from bot.channels.telegram.reading import WANTED
 
@@ -18,8 +18,20 @@ class QuietBot(Bot):
     async def initialize(self) -> None:
         try:
             await super().initialize()
-        except InvalidToken:
+        except (InvalidToken, EndPointNotFound):
             raise InvalidToken("refused") from None
+
+    @property
+    def recognised(self) -> bool:
+        """Whether Telegram has told who we are. Before, a 404 is its word for a token of a wrong form."""
+        return self._bot_user is not None
+
+    async def get_me(self, **given: Any) -> User:
+        """Who the bot is. PTB's own fails where a server leaves a field out."""
+        told: Any = await self._post("getMe", **given)
+        known = {"id": 0, "is_bot": True, "first_name": ""} | (told if isinstance(told, dict) else {})
+        self._bot_user = User.de_json(known, self)
+        return self._bot_user
 
     async def raw_updates(self, offset: int, limit: int, seconds: int) -> list[Mapping[str, Any]]:
         """Updates as JSON. PTB's `get_updates` parses them together: a broken one would cost the whole batch."""

@@ -5,13 +5,15 @@ doctor's own kind, each with a sentence and, where something is wrong, the remed
 that would end the question a running service has open.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from telegram import Bot, MenuButtonCommands, User, WebhookInfo
-from telegram.error import BadRequest, InvalidToken, TelegramError
+from telegram import MenuButtonCommands
+from telegram.error import BadRequest, InvalidToken, TelegramError, TimedOut
 
+from bot.channels.telegram.bot import QuietBot
+from bot.channels.telegram.request import NotConnected, ToldToWait
 from bot.channels.telegram.transport import bot_for, commands, set_commands, set_webhook, webhook_url
 from bot.doctor import Finding
 from bot.settings import Settings
@@ -19,6 +21,8 @@ from handlers.texts import Texts
 
 MANY: Final = 100
 LATELY: Final = timedelta(hours=1)
+_NOBODY: Final = (InvalidToken, NotConnected, TimedOut, ToldToWait)
+"""After these no other question is answered either."""
 
 
 async def check(settings: Settings, texts: Mapping[str, Texts], *, mend: bool, now: datetime) -> list[Finding]:
@@ -28,63 +32,91 @@ async def check(settings: Settings, texts: Mapping[str, Texts], *, mend: bool, n
     bot = bot_for(settings)
     try:
         async with bot:
-            if mend:
-                await _mend(bot, settings, texts)
-            return [one async for one in _look(bot, settings, texts, now)]
+            mended = [one async for one in _mend(bot, settings, texts)] if mend else []
+            return [*mended, *[one async for one in _look(bot, settings, texts, now)]]
     except InvalidToken:
         return [Finding("telegram", "fault", "token")]
-    except BadRequest as error:
-        return [Finding("telegram", "fault", "refused", {"reason": error.message})]
+    except ToldToWait as error:
+        return [Finding("telegram", "fault", "wait", {"seconds": round(error.seconds)})]
     except TelegramError as error:
         where = {"server": settings.telegram_api_url, "reason": type(error).__name__}
         return [Finding("telegram", "fault", "unreachable", where)]
 
 
-async def _mend(bot: Bot, settings: Settings, texts: Mapping[str, Texts]) -> None:
-    if settings.telegram_mode == "webhook":
-        await set_webhook(bot, settings)
-    else:
-        await bot.delete_webhook()
-    await set_commands(bot, texts, settings.default_locale)
-    await bot.set_chat_menu_button(menu_button=MenuButtonCommands())
+async def _mend(bot: QuietBot, settings: Settings, texts: Mapping[str, Texts]) -> AsyncIterator[Finding]:
+    """Each thing by itself: what Telegram refuses is told and keeps nothing else from being put right."""
+    steps: tuple[Callable[[], Awaitable[object]], ...] = (
+        lambda: set_webhook(bot, settings) if settings.telegram_mode == "webhook" else bot.delete_webhook(),
+        lambda: set_commands(bot, texts, settings.default_locale),
+        lambda: bot.set_chat_menu_button(menu_button=MenuButtonCommands()),
+    )
+    for step in steps:
+        try:
+            await step()
+        except _NOBODY:
+            raise
+        except TelegramError as error:
+            yield Finding("telegram", "fault", "refused", {"reason": _reason(error)})
 
 
-async def _look(bot: Bot, settings: Settings, texts: Mapping[str, Texts], now: datetime) -> AsyncIterator[Finding]:
-    me: User = await bot.get_me()
-    yield Finding("telegram", "ok", "ok", {"name": me.username, "mode": settings.telegram_mode})
+async def _look(bot: QuietBot, settings: Settings, texts: Mapping[str, Texts], now: datetime) -> AsyncIterator[Finding]:
+    me = await bot.get_me()
+    yield Finding("telegram", "ok", "ok", {"name": me.username or me.id, "mode": settings.telegram_mode})
     if me.can_join_groups:
-        yield Finding("telegram", "warning", "groups", {"name": me.username})
-    info = await bot.get_webhook_info()
-    yield _way(settings, info)
-    if info.pending_update_count > MANY:
-        yield Finding("telegram_way", "warning", "pending", {"count": info.pending_update_count})
-    failed = info.last_error_date
-    if failed is not None and now - failed.astimezone(UTC) < LATELY:
-        yield Finding("telegram_way", "warning", "failed", {"reason": info.last_error_message or "", "at": failed})
-    yield await _commands(bot, settings, texts)
+        yield Finding("telegram", "warning", "groups", {"name": me.username or me.id})
+    looks: tuple[tuple[str, Awaitable[list[Finding]]], ...] = (
+        ("telegram_way", _way(bot, settings, now)),
+        ("telegram_commands", _commands(bot, settings, texts)),
+    )
+    for subject, look in looks:
+        try:
+            for one in await look:
+                yield one
+        except _NOBODY:
+            raise
+        except Exception as error:  # noqa: BLE001 - a server of another make may answer anything
+            yield Finding(subject, "warning", "unknown", {"reason": _reason(error)})
     https = settings.public_url.startswith("https://")
     yield Finding(
         "telegram_pages", "ok" if https else "warning", "ok" if https else "http", {"url": settings.public_url}
     )
 
 
-def _way(settings: Settings, info: WebhookInfo) -> Finding:
-    """Whether messages come the way the settings say."""
+async def _way(bot: QuietBot, settings: Settings, now: datetime) -> list[Finding]:
+    """Whether messages come the way the settings say, and whether they arrive."""
+    info = await bot.call("getWebhookInfo")
+    found = [_set(settings, str(info.get("url") or ""))]
+    if (waiting := int(info.get("pending_update_count") or 0)) > MANY:
+        found.append(Finding("telegram_way", "warning", "pending", {"count": waiting}))
+    failed = datetime.fromtimestamp(int(info.get("last_error_date") or 0), UTC)
+    if now - failed < LATELY:
+        reason = str(info.get("last_error_message") or "")
+        # Our own word for a secret that is not the one of the settings, which Telegram tells nobody.
+        word = "secret" if "403" in reason else "failed"
+        found.append(Finding("telegram_way", "warning", word, {"reason": reason, "at": failed}))
+    return found
+
+
+def _set(settings: Settings, url: str) -> Finding:
     if settings.telegram_mode == "polling":
         return (
-            Finding("telegram_way", "fault", "webhook_set", {"url": info.url})
-            if info.url
+            Finding("telegram_way", "fault", "webhook_set", {"url": url})
+            if url
             else Finding("telegram_way", "ok", "polling")
         )
     wanted = webhook_url(settings)
-    if info.url != wanted:
-        return Finding("telegram_way", "fault", "elsewhere" if info.url else "no_webhook", {"url": info.url or wanted})
+    if url != wanted:
+        return Finding("telegram_way", "fault", "elsewhere" if url else "no_webhook", {"url": url or wanted})
     return Finding("telegram_way", "ok", "webhook", {"url": wanted})
 
 
-async def _commands(bot: Bot, settings: Settings, texts: Mapping[str, Texts]) -> Finding:
+async def _commands(bot: QuietBot, settings: Settings, texts: Mapping[str, Texts]) -> list[Finding]:
     wanted = {None: commands(texts[settings.default_locale])} | {name: commands(t) for name, t in texts.items()}
     for locale, listed in wanted.items():
         if list(await bot.get_my_commands(language_code=locale)) != listed:
-            return Finding("telegram_commands", "warning", "differ")
-    return Finding("telegram_commands", "ok", params={"count": len(wanted[None])})
+            return [Finding("telegram_commands", "warning", "differ")]
+    return [Finding("telegram_commands", "ok", params={"count": len(wanted[None])})]
+
+
+def _reason(error: Exception) -> str:
+    return error.message if isinstance(error, BadRequest) else type(error).__name__

@@ -2,7 +2,7 @@
 
 They wait for nothing and are never repeated; none is made to a chat where Telegram told us to wait. Their failure
 troubles nobody: a late answer ("query is too old") breaks no dialogue. Only a deletion is waited for, as it is of
-secrets: it is tried for some seconds, and what came of it is told.
+secrets, and a file that was sent to us: these are tried for some seconds, and what came of it is told.
 """
 
 import asyncio
@@ -24,8 +24,9 @@ MOST_AT_ONCE: Final = 500
 """Calls in the background; more are left out."""
 DELETIONS: Final = 3
 """Times a message is to be deleted before it is told that it was not."""
+FETCHES: Final = 2
 LONGEST: Final = 10.0
-"""Seconds a deletion waits when told to; the chat's next message waits with it."""
+"""Seconds a deletion or a file waits when told to; the chat's next message waits with it."""
 
 
 class Courtesy:
@@ -84,14 +85,27 @@ class Courtesy:
         log.warning("not deleted", extra={"error": reason})
         return False
 
+    async def fetch(self, chat: int, file_id: str) -> bytes | None:
+        """A customer's file; None where it is not to be had."""
+        for _ in range(FETCHES):
+            if (pause := self.pace.told_to_wait(str(chat))) > LONGEST:
+                break
+            await asyncio.sleep(pause)
+            try:
+                found = await self.bot.get_file(file_id)
+                return bytes(await found.download_as_bytearray())
+            except ToldToWait as error:
+                self.pace.wait_for(str(chat), error.seconds)
+            except (TelegramError, ValueError, TypeError) as error:
+                log.warning("file not fetched", extra={"error": type(error).__name__})
+                break
+        return None
+
     async def leave(self, chat: int, text: str) -> None:
         """Say why, and leave a group."""
-        if self.pace.told_to_wait(str(chat)):
-            return
-        await self._quietly(
-            chat, self.bot.call("sendMessage", chat_id=chat, text=text, link_preview_options=NO_PREVIEW)
-        )
-        await self._quietly(chat, self.bot.leave_chat(chat))
+        for method, more in (("sendMessage", {"text": text, "link_preview_options": NO_PREVIEW}), ("leaveChat", {})):
+            if not self.pace.told_to_wait(str(chat)):
+                await self._quietly(chat, self.bot.call(method, chat_id=chat, **more))
 
     async def close(self) -> None:
         if self._tasks:

@@ -34,7 +34,11 @@ class Pace:
 
     def told_to_wait(self, chat: str) -> float:
         """Seconds during which nothing at all may be sent there."""
-        return max(0.0, self._all_until - self.clock(), self._told.get(chat, 0.0) - self.clock())
+        return max(self.told_all(), self._told.get(chat, 0.0) - self.clock())
+
+    def told_all(self) -> float:
+        """Seconds during which nothing at all may be called."""
+        return max(0.0, self._all_until - self.clock())
 
     async def turn(self, chat: str) -> None:
         """Wait until a message may go to `chat`."""

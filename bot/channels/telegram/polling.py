@@ -8,11 +8,13 @@ the next question goes out with the first unfinished id, and what is under way a
 import asyncio
 import logging
 import time
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, Protocol
 
-from telegram.error import Conflict, InvalidToken, NetworkError, TelegramError, TimedOut
+from telegram.error import Conflict, InvalidToken, TimedOut
 
+from bot.channels.telegram.pacing import Pace
 from bot.channels.telegram.request import ToldToWait
 from bot.storage.database import DatabaseError
 from handlers.bank import BankUnavailable
@@ -33,6 +35,8 @@ ALONE: Final = 120.0
 """Seconds without a conflict after which there is no other process any more."""
 QUIET: Final = 86_400.0
 """Seconds after which ids may begin anew (Telegram: after a week without any): then it is asked for all there is."""
+REMEMBERED: Final = 4096
+"""Ids of updates that are over, so that one that comes again is passed over and a late one of a lower id is not."""
 GIVEN_UP: Final = 8
 """Times an update is taken in vain before it is let go, so that it cannot hold up all others for ever."""
 HIGHEST_ID: Final = 2**31 - 1
@@ -49,13 +53,13 @@ class Source(Protocol):
 
 
 class Polling:
-    def __init__(self, bot: Source, take: Take) -> None:
-        self.bot, self.take = bot, take
+    def __init__(self, bot: Source, take: Take, pace: Pace) -> None:
+        self.bot, self.take, self.pace = bot, take, pace
         self._under_way: dict[int, asyncio.Task[None]] = {}
         self._open: set[int] = set()
         """Received and not committed."""
-        self._closed: set[int] = set()
-        """Committed, but not yet confirmed, as an earlier one is open."""
+        self._closed: OrderedDict[int, None] = OrderedDict()
+        """Committed, or let go, lately."""
         self._failed: dict[int, int] = {}
         self._highest = self._offset = 0
         self._last_came = time.monotonic()
@@ -66,11 +70,14 @@ class Polling:
         """Until cancelled."""
         pause = 0.0
         while True:
+            await asyncio.sleep(max(pause, self.pace.told_all()))
+            asked, waits = time.monotonic(), not self._open
             try:
                 updates = await self._ask()
             except ToldToWait as error:
-                pause = error.seconds
-                self._say("telegram asks to wait", seconds=pause)
+                pause = 0.0
+                self.pace.wait_for_all(error.seconds)
+                self._say("telegram asks to wait", seconds=error.seconds)
             except Conflict as error:
                 # Another process, or a webhook. Not we are to end it: it may be the one that works.
                 pause = self._give_way()
@@ -80,21 +87,20 @@ class Polling:
                 pause = WORST
                 self._say("telegram refuses the token: certtalk telegram check")
             except TimedOut:
-                continue
-            except (NetworkError, TelegramError) as error:
+                pause = 0.0
+            except Exception as error:  # noqa: BLE001 - whatever an answer holds, it is asked again
                 pause = min(WORST, pause * 2 or 0.5)
                 self._say("telegram does not answer", error=type(error).__name__)
+                self._anew()  # it may be another server by then, which counts from one
             else:
-                pause = 0.0
                 if self._trouble and time.monotonic() - self._conflict_at > ALONE:
                     log.info("telegram answers again")
                     self._trouble = ""
                 news = self._begin(updates)
                 await self._settle(full=not news and len(updates) == MOST)
-                if updates and not news and not self._open:
-                    pause = PATIENCE  # what cannot be confirmed comes again at once
-            if pause:
-                await asyncio.sleep(pause)
+                # What cannot be confirmed comes again at once; and a server may not wait until there is something.
+                at_once = waits and time.monotonic() - asked < PATIENCE
+                pause = PATIENCE if not news and not self._open and (updates or at_once) else 0.0
 
     async def close(self) -> None:
         """Let the turns under way end; what is not committed comes again."""
@@ -114,9 +120,12 @@ class Polling:
 
     async def _ask(self) -> list[Mapping[str, Any]]:
         if time.monotonic() - self._last_came > QUIET:
-            self._offset = self._highest = 0
-            self._closed.clear()
+            self._anew()
         return await self.bot.raw_updates(self._offset, MOST, 0 if self._open else LONG)
+
+    def _anew(self) -> None:
+        """Ask for all there is, whatever its ids. Nothing is confirmed by that, and what is over is known again."""
+        self._offset = self._highest = 0
 
     def _begin(self, updates: list[Mapping[str, Any]]) -> bool:
         """Start the turns of those that are not under way. Whether one was seen for the first time."""
@@ -127,10 +136,10 @@ class Polling:
                 log.warning("an update without an id of Telegram's")
                 continue
             self._last_came = time.monotonic()
-            if number < self._offset or number in self._closed:
-                continue  # a server that does not know what it was told; or an earlier one is open
+            self._highest = max(self._highest, number)
+            if number in self._closed:
+                continue  # an earlier one is open, or the server does not know what it was told
             news = news or number not in self._open
-            self._highest = number if self._offset == 0 and not self._open else max(self._highest, number)
             self._open.add(number)
             if number not in self._under_way:
                 self._under_way[number] = asyncio.create_task(self._one(number, update))
@@ -151,7 +160,6 @@ class Polling:
                 self._over(number)
         if self._highest:
             self._offset = min(self._open, default=self._highest + 1)
-            self._closed = {number for number in self._closed if number >= self._offset}
 
     async def _one(self, number: int, update: Mapping[str, Any]) -> None:
         try:
@@ -173,7 +181,9 @@ class Polling:
 
     def _over(self, number: int) -> None:
         self._open.discard(number)
-        self._closed.add(number)
+        self._closed[number] = None
+        if len(self._closed) > REMEMBERED:
+            self._closed.popitem(last=False)
         self._failed.pop(number, None)
 
     def _say(self, message: str, **more: object) -> None:

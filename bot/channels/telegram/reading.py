@@ -121,7 +121,9 @@ def _message(number: int, message: Json, opening: Callable[[str], str | None]) -
     # A picture or film may come with words, which are meant for us all the same.
     if caption:
         return Heard(number, "words", place, locale, message_id, caption)
-    return None if _SERVICE & message.keys() else Heard(number, "other", place, locale, message_id)
+    if any(message.get(name) is not None for name in _SERVICE):
+        return None
+    return Heard(number, "other", place, locale, message_id)
 
 
 def _edited(number: int, message: Json) -> Heard | None:
@@ -165,10 +167,9 @@ def _tapped(number: int, query: Json) -> Heard | None:
     if _text(chat, "type") != "private":
         return Heard(number, "group", place)
     # What is too old for Telegram to show comes with date 0, and nobody knows whether it still has buttons.
-    markup = _object(under, "reply_markup")
-    tap = Tap(
-        callback_id, _number(under.get("message_id")), _text(under, "text"), markup is not None or not under.get("date")
-    )
+    markup, message_id = _object(under, "reply_markup"), under.get("message_id")
+    has_buttons = message_id is not None and (markup is not None or not under.get("date"))
+    tap = Tap(callback_id, _number(message_id or 0), _text(under, "text"), has_buttons)
     return Heard(number, "tap", place, _locale(_object(query, "from")), None, _label(markup, data), data, tap)
 
 

@@ -12,9 +12,6 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any, Final
 
-from telegram import Bot
-from telegram.error import TelegramError
-
 from bot.channels.telegram.courtesy import Courtesy
 from bot.channels.telegram.ordering import PerChat
 from bot.channels.telegram.reading import Heard, Unreadable, read
@@ -44,8 +41,8 @@ _LOOKED_BACK: Final = 100
 
 
 class Receiver:
-    def __init__(self, service: Service, bot: Bot, sender: Sender, courtesy: Courtesy) -> None:
-        self.service, self.bot, self.sender, self.courtesy = service, bot, sender, courtesy
+    def __init__(self, service: Service, sender: Sender, courtesy: Courtesy) -> None:
+        self.service, self.sender, self.courtesy = service, sender, courtesy
         self.chats = PerChat()
         per_minute = service.settings.messages_per_minute
         self.inbound = Pace(per_minute, burst=per_minute)
@@ -254,11 +251,8 @@ class Receiver:
         if not elsewhere.is_public(file.name, file.size):
             await self._tell(heard, customer, "telegram.file.other")
             return
-        try:
-            fetched = await self.bot.get_file(file.file_id)
-            content = bytes(await fetched.download_as_bytearray())
-        except (TelegramError, ValueError) as error:
-            log.warning("file not fetched", extra={"error": type(error).__name__})
+        content = await self.courtesy.fetch(heard.chat, file.file_id)
+        if content is None:
             await self._tell(heard, customer, "telegram.file.unreachable")
             return
         if elsewhere.is_private(file.name, content):

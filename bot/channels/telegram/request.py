@@ -2,19 +2,27 @@
 
 What matters to whoever sends is whether Telegram can have seen the request: `NotConnected` says surely not, and it may
 be sent again; `TimedOut` and `Interrupted` say perhaps, and it may not. No error names the address: the token is in it.
+
+What a proxy, a gateway or a Bot API server of another make answers is put into the Bot API's own form first, so that an
+error page is an error and nothing more.
 """
 
+import asyncio
 import json
+import re
 import urllib.request
+from collections.abc import Mapping
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, Final
 
 import aiohttp
 from telegram._utils.defaultvalue import DefaultValue
-from telegram.error import NetworkError, TelegramError, TimedOut
+from telegram.error import EndPointNotFound, NetworkError, TelegramError, TimedOut
 from telegram.request import BaseRequest, RequestData
 from yarl import URL
+
+from bot.settings.kinds import is_loopback
 
 READ: Final = 20.0
 CONNECT: Final = 10.0
@@ -22,7 +30,12 @@ LONGEST_WAIT: Final = 3600.0
 SHORTEST_WAIT: Final = 1.0
 UNTOLD: Final = 3.0
 """Seconds; the last one where a 429 names none."""
+MOST_SAID: Final = 300
+"""Characters of an error's description."""
 _FORM: Final = {"Content-Type": "application/x-www-form-urlencoded"}
+_TOLD_APART: Final = {401, 403, 408, 409}
+"""What asks for something else than a bad request; 408 for the same once more."""
+_FINE: Final = re.compile(rb'\s*\{\s*"ok"\s*:\s*true\s*,')
 
 
 class NotConnected(NetworkError):
@@ -30,7 +43,7 @@ class NotConnected(NetworkError):
 
 
 class Interrupted(NetworkError):
-    """The connection broke after it was made: Telegram may have done what was asked."""
+    """The connection broke after it was made, or nobody can read the answer: it may have been done."""
 
 
 class ToldToWait(TelegramError):
@@ -77,12 +90,15 @@ class Wire(BaseRequest):
         connect_timeout: Any = BaseRequest.DEFAULT_NONE,
         pool_timeout: Any = BaseRequest.DEFAULT_NONE,  # noqa: ARG002 - whoever waits for a connection waits to connect
     ) -> tuple[int, bytes]:
-        """Status and body. Raises `ToldToWait`, `NotConnected`, `TimedOut`, `Interrupted`."""
+        """Status and body. Raises `ToldToWait`, `NotConnected`, `TimedOut`, `Interrupted`, `EndPointNotFound`."""
         if self._session is None:
             await self.initialize()
         assert self._session is not None
         body, headers = _body(request_data)
         reading, connecting = _seconds(read_timeout, READ), _seconds(connect_timeout, CONNECT)
+        # A server that hangs up after an answer without saying so has done it by now: let the loop see that, or the
+        # next request would go into a dead connection, and nobody could tell whether it was heard.
+        await asyncio.sleep(0)
         try:
             async with self._session.request(
                 method,
@@ -94,9 +110,9 @@ class Wire(BaseRequest):
                 timeout=aiohttp.ClientTimeout(sock_connect=connecting, connect=connecting + READ, sock_read=reading),
             ) as response:
                 answer = await response.read()
-                if response.status == HTTPStatus.TOO_MANY_REQUESTS:
-                    raise ToldToWait(_retry_after(answer))
-                return response.status, answer
+                if response.status == HTTPStatus.OK and (method == "GET" or _FINE.match(answer)):
+                    return response.status, answer
+                return _understood(response.status, answer, response.headers)
         # `from None`: the original names the address, and with it the token.
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise NotConnected(type(error).__name__) from None
@@ -125,10 +141,45 @@ def _quoted(value: str) -> str:
     return value and f"%{value.encode(errors='replace').hex('%')}"
 
 
-def _retry_after(answer: bytes) -> float:
+def _understood(status: int, body: bytes, headers: Mapping[str, str]) -> tuple[int, bytes]:
+    """The answer as the Bot API would give it: whoever reads it next knows no other form.
+
+    https://core.telegram.org/bots/api#making-requests
+    """
+    told = _object(body)
+    fine = HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES
+    if fine and told.get("ok") is False:
+        code = told.get("error_code")
+        status = code if isinstance(code, int) and code >= HTTPStatus.BAD_REQUEST else HTTPStatus.BAD_REQUEST
+    elif fine:
+        if "result" not in told:
+            raise Interrupted("unreadable answer")
+        return status, body
+    given = told.get("parameters")
+    parameters = given if isinstance(given, dict) else {}
+    if status == HTTPStatus.TOO_MANY_REQUESTS or "retry_after" in parameters:
+        raise ToldToWait(_seconds_of(parameters.get("retry_after", headers.get("Retry-After"))))
+    if status == HTTPStatus.NOT_FOUND:
+        raise EndPointNotFound("Not Found")
+    if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR and status not in _TOLD_APART:
+        status = HTTPStatus.BAD_REQUEST
+    said = told.get("description")
+    error = {"ok": False, "error_code": status, "description": said[:MOST_SAID] if isinstance(said, str) else ""}
+    return status, json.dumps(error | ({"parameters": parameters} if parameters else {})).encode()
+
+
+def _object(body: bytes) -> Mapping[str, Any]:
     try:
-        return max(SHORTEST_WAIT, min(float(json.loads(answer)["parameters"]["retry_after"]), LONGEST_WAIT))
-    except (ValueError, TypeError, LookupError):
+        told = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def _seconds_of(told: Any) -> float:
+    try:
+        return max(SHORTEST_WAIT, min(float(told), LONGEST_WAIT))
+    except (ValueError, TypeError):
         return UNTOLD
 
 
@@ -143,8 +194,8 @@ def _url(url: str) -> URL:
 
 @lru_cache(maxsize=256)
 def _proxy(url: str) -> str | None:
-    """What the environment says (HTTPS_PROXY, NO_PROXY), looked up once an address."""
+    """What the environment says (HTTPS_PROXY, NO_PROXY), looked up once an address; none to this machine itself."""
     parts = URL(url, encoded=True)
-    if parts.host is None or urllib.request.proxy_bypass(parts.host):
+    if parts.host is None or is_loopback(parts.host) or urllib.request.proxy_bypass(parts.host):
         return None
     return urllib.request.getproxies().get(parts.scheme)

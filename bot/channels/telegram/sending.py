@@ -7,6 +7,7 @@ What happened to a call decides what follows:
     not connected, 5xx            the same again, later and later; no attempt, for a day
     connected, then no answer     perhaps delivered: closed as that; a file is offered again, at a button
     403, chat gone                the chat is out of reach, all of its bubbles are dead letters
+    401                           nobody is called for a while: the token is refused
     other 4xx                     once more without its link button, then a dead letter
 """
 
@@ -171,25 +172,27 @@ class Sender:
                     log.warning("telegram is out of reach", extra={"error": str(error)})
                     self.pace.out_of_reach()
                 except (TimedOut, Interrupted) as error:
+                    plain = False
                     queue.popleft()
                     self._finished(bubble, MAYBE)
                     log.warning("maybe delivered", extra={"outbox": bubble.key, "error": type(error).__name__})
                     await self._offer_again(bubble)
                 except (Forbidden, ChatMigrated) as error:
                     await self._out_of_reach(chat, queue, error)
-                except BadRequest as error:
-                    if any(word in error.message.lower() for word in _GONE):
+                except (BadRequest, EndPointNotFound) as error:
+                    if isinstance(error, EndPointNotFound) and not self.bot.recognised:
+                        self._token_refused()
+                    elif any(word in error.message.lower() for word in _GONE):
                         await self._out_of_reach(chat, queue, error)
                     elif not plain:
                         plain = True
                         log.warning("refused, once more without a button for its link", extra={"outbox": bubble.key})
-                        continue
                     else:
+                        plain = False
                         queue.popleft()
                         await self._given_up([bubble], "refused")
-                except (InvalidToken, EndPointNotFound, Conflict):
-                    log.error("telegram refuses the token: certtalk telegram check")  # noqa: TRY400 - it names the token
-                    self.pace.wait_for_all(_REFUSED_TOKEN)
+                except (InvalidToken, Conflict):
+                    self._token_refused()
                 except (NetworkError, DatabaseError) as error:
                     if self.service.clock() - bubble.queued_at > OLDEST:
                         queue.popleft()
@@ -214,6 +217,10 @@ class Sender:
             # Nothing awaits between here and the end of the task: what comes later starts another one.
             self._chats.pop(chat, None)
             self._workers.pop(chat, None)
+
+    def _token_refused(self) -> None:
+        log.error("telegram refuses the token: certtalk telegram check")
+        self.pace.wait_for_all(_REFUSED_TOKEN)
 
     def _finished(self, bubble: Bubble, remark: str | None) -> None:
         self._sent.append((bubble, remark))
@@ -255,22 +262,29 @@ class Sender:
 
     async def _send_document(self, call: writing.Call, document: Document, bubble: Bubble) -> None:
         """The same octets every time; Telegram's own copy where it has one."""
+        arguments = dict(call.arguments)
+        name = arguments.pop("filename")
+        bare = writing.Call(call.method, arguments)
         if (known := self._files.get(document.id)) is not None:
-            arguments = {name: value for name, value in call.arguments.items() if name != "filename"}
-            await self._call(writing.Call(call.method, arguments), bubble.address, document=known)
-            return
+            try:
+                await self._call(bare, bubble.address, document=known)
+            except BadRequest:
+                del self._files[document.id]
+            else:
+                return
         found = await self.service.documents.content(document.id, bubble.customer, self.service.clock())
         if found is None:
             log.warning("the file is no longer kept", extra={"outbox": bubble.key})
             return
-        with contextlib.suppress(TelegramError):
-            await self.bot.send_chat_action(int(bubble.address), "upload_document")
-        arguments = dict(call.arguments)
-        name = arguments.pop("filename")
-        sent = await self._call(
-            writing.Call(call.method, arguments), bubble.address, document=InputFile(found[1], filename=name)
-        )
-        if isinstance(file_id := (sent.get("document") or {}).get("file_id"), str):
+        try:
+            await self.bot.call("sendChatAction", chat_id=int(bubble.address), action="upload_document")
+        except ToldToWait:
+            raise  # that goes for the file as well
+        except TelegramError:
+            log.debug("left out", extra={"outbox": bubble.key})
+        sent = await self._call(bare, bubble.address, document=InputFile(found[1], filename=name))
+        kept = sent.get("document")
+        if isinstance(kept, dict) and isinstance(file_id := kept.get("file_id"), str):
             self._files[document.id] = file_id
             if len(self._files) > _MOST_FILES:
                 self._files.popitem(last=False)

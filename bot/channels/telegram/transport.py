@@ -6,11 +6,11 @@ Telegram being away at the start keeps nobody from the web chat: what has to be 
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Final
 
 from telegram import Bot, BotCommand
-from telegram.error import BadRequest, InvalidToken, TelegramError
+from telegram.error import BadRequest, EndPointNotFound, InvalidToken
 
 from bot.channels.telegram.bot import QuietBot
 from bot.channels.telegram.courtesy import Courtesy
@@ -30,6 +30,8 @@ WEBHOOK_PATH: Final = "/telegram/webhook"
 CONNECTIONS: Final = 40
 """Updates Telegram may bring at once."""
 _WORST: Final = 60.0
+_A_MOMENT: Final = 3.0
+"""Seconds polling waits at the start for a webhook to be taken away."""
 
 
 def bot_for(settings: Settings) -> QuietBot:
@@ -74,8 +76,8 @@ class Telegram:
         self.pace = Pace(settings.telegram_per_second)
         self.sender = Sender(service, self.bot, self.pace)
         self.courtesy = Courtesy(self.bot, self.pace)
-        self.receiver = Receiver(service, self.bot, self.sender, self.courtesy)
-        self.polling = Polling(self.bot, self.receiver.take)
+        self.receiver = Receiver(service, self.sender, self.courtesy)
+        self.polling = Polling(self.bot, self.receiver.take, self.pace)
         self.arranged = asyncio.Event()
         """Token known to be good, webhook or polling agreed on, commands set."""
 
@@ -85,6 +87,7 @@ class Telegram:
         for wire in wires:
             await wire.initialize()
         task = asyncio.create_task(self._work())
+        task.add_done_callback(_ended)
         try:
             async with self.sender.running():
                 try:
@@ -99,32 +102,55 @@ class Telegram:
                 await wire.shutdown()
 
     async def _work(self) -> None:
-        await self._arrange()
-        if self.settings.telegram_mode == "polling":
-            await self.polling.run()
+        """A menu that is not taken keeps no message waiting; nor does a leftover webhook, for longer than a moment."""
+        await self._persist(self.bot.initialize)
+        async with asyncio.TaskGroup() as together:
+            way, menu = (together.create_task(self._persist(step)) for step in (self._way, self._commands))
+            if self.settings.telegram_mode == "polling":
+                await asyncio.wait([way], timeout=_A_MOMENT)
+                together.create_task(self.polling.run())
+            await asyncio.wait([way, menu])
+            self.arranged.set()
+            log.info("telegram is ready", extra={"bot": self.bot.username, "mode": self.settings.telegram_mode})
 
-    async def _arrange(self) -> None:
-        """Tell Telegram how we want to hear from it, until it has understood."""
-        pause = 0.5
-        while not self.arranged.is_set():
+    async def _persist(self, step: Callable[[], Awaitable[None]]) -> None:
+        """Until Telegram has understood, or does not know of such a thing. A reason is told once."""
+        pause, reason = 0.5, ""
+        while True:
+            await asyncio.sleep(self.pace.told_all())
             try:
-                await self.bot.initialize()
-                if self.settings.telegram_mode == "webhook":
-                    await set_webhook(self.bot, self.settings)
-                elif (await self.bot.get_webhook_info()).url:
-                    log.warning("telegram had a webhook: taken away, for CERTTALK_TELEGRAM_MODE=polling")
-                    await self.bot.delete_webhook()
-                await set_commands(self.bot, self.service.texts, self.service.locale)
-            except TelegramError as error:
-                pause = error.seconds if isinstance(error, ToldToWait) else min(_WORST, pause * 2)
-                log.warning("telegram is not ready", extra={"error": _told(error), "again_in": pause})
+                await step()
+            except EndPointNotFound:
+                log.warning("the bot api server knows no such method", extra={"step": step.__name__.strip("_")})
+            except Exception as error:  # noqa: BLE001 - nothing an answer holds may end the channel
+                if isinstance(error, ToldToWait):
+                    self.pace.wait_for_all(error.seconds)
+                    continue
+                pause = min(_WORST, pause * 2)
+                if (said := _told(error)) != reason:
+                    reason = said
+                    log.warning("telegram is not ready", extra={"error": reason, "again_in": pause})
                 await asyncio.sleep(pause)
-            else:
-                self.arranged.set()
-                log.info("telegram is ready", extra={"bot": self.bot.username, "mode": self.settings.telegram_mode})
+                continue
+            return
+
+    async def _way(self) -> None:
+        if self.settings.telegram_mode == "webhook":
+            await set_webhook(self.bot, self.settings)
+        elif (await self.bot.call("getWebhookInfo")).get("url"):
+            log.warning("telegram had a webhook: taken away, for CERTTALK_TELEGRAM_MODE=polling")
+            await self.bot.delete_webhook()
+
+    async def _commands(self) -> None:
+        await set_commands(self.bot, self.service.texts, self.service.locale)
 
 
-def _told(error: TelegramError) -> str:
+def _ended(work: asyncio.Task[None]) -> None:
+    if not work.cancelled() and (error := work.exception()) is not None:
+        log.critical("telegram has stopped: restart the service", exc_info=error)
+
+
+def _told(error: Exception) -> str:
     """What helps the operator and names no token."""
     if isinstance(error, InvalidToken):
         return "certtalk telegram check"
