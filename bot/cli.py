@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
-from bot import audit_verbs, certificate_verbs, counter_verbs, logs, notice_verbs, reminder_verbs
+from bot import audit_verbs, certificate_verbs, counter_verbs, logs, notice_verbs, outbox_verbs, reminder_verbs
 from bot.ca_verbs import add_verbs, asking
 from bot.kakao_verbs import add_kakao_verbs
 from bot.settings import Settings, SettingsError, load_settings, unknown_settings
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 Verb = Callable[[argparse.Namespace, Settings], Coroutine[Any, Any, int]]
 
 
-LOOKING = frozenset({"remind", "notices", "counter", "certificates", "customers", "audit", "faq"})
+LOOKING = frozenset({"remind", "notices", "outbox", "counter", "certificates", "customers", "audit", "faq"})
 """Verbs over what is already there."""
 
 
@@ -46,6 +46,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     reminder_verbs.add_verbs(verbs, add)
     notice_verbs.add_verbs(verbs, add)
+    outbox_verbs.add_verbs(verbs, add)
     counter_verbs.add_verbs(verbs, add)
     certificate_verbs.add_verbs(verbs, add)
 

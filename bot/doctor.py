@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
+from bot.gateways.adapters import templates_of
 from bot.learning import keeping
 from bot.sealing import SealingError
-from bot.settings import ENV_FILE, Settings, is_loopback, unknown_settings
+from bot.settings import ENV_FILE, Settings, SettingsError, is_loopback, unknown_settings
+from bot.storage import outbox
 from bot.storage.audit import newest
 from bot.storage.database import DatabaseError, SchemaTooNew, Tx, open_database
 from bot.storage.upgrade import schema_version, shipped_upgrades
@@ -54,11 +56,12 @@ class Finding:
 async def examine(settings: Settings, env_file: Path = ENV_FILE, now: datetime | None = None) -> list[Finding]:
     """Look at everything; nothing raises, a fault is a finding."""
     now = now or datetime.now(UTC)
-    database, last_record = await _database(settings)
+    database, last_record, dead = await _database(settings)
     local = await asyncio.to_thread(
         lambda: [*_configuration(settings, env_file), *_disk(settings), *_own_model(settings), *_keys(settings, now)]
     )
-    return [*local, database, _clock(now, last_record)]
+    letters = [Finding("outbox", "warning", "dead", {"count": dead})] if dead else []
+    return [*local, database, *letters, _clock(now, last_record)]
 
 
 def report(findings: list[Finding], texts: Texts) -> str:
@@ -113,10 +116,28 @@ def _configuration(settings: Settings, env_file: Path) -> Iterator[Finding]:
         yield Finding("public_url", "ok", params={"url": settings.public_url})
     if settings.telegram_token.get_secret_value():
         yield Finding("telegram", "ok", "on", {"mode": settings.telegram_mode})
+    if settings.kakao_secret.get_secret_value():
+        reached = settings.public_url.startswith("https://")
+        yield Finding("kakao", "ok" if reached else "warning", "on" if reached else "not_https")
+    if settings.alimtalk_provider:
+        yield _provider(settings)
     if not settings.demo:
         yield Finding("demo", "ok", "off")
     else:
         yield Finding("demo", "ok", "on") if local else Finding("demo", "warning", "public")
+
+
+def _provider(settings: Settings) -> Finding:
+    """Who sends 알림톡 and text messages, to whom, and for how many texts a template is registered."""
+    try:
+        templates = templates_of(settings)
+    except SettingsError:
+        return Finding("alimtalk", "fault", "templates")
+    coded = sum(bool(one.code) for one in templates.values())
+    params = {"provider": settings.alimtalk_provider, "coded": coded, "count": len(templates)}
+    if settings.alimtalk_test_phone:
+        return Finding("alimtalk", "ok" if settings.demo else "warning", "test", params)
+    return Finding("alimtalk", *(("ok", "on") if coded else ("warning", "no_code")), params)
 
 
 def _private(path: Path, check: str, word: str = "ok") -> Finding:
@@ -197,27 +218,28 @@ def _opened(vault: Vault, passphrase: bytes, *, asked: bool) -> Finding:
     return Finding("ca_keys", "ok", "ok", {"count": len(files)}) if files else Finding("ca_keys", "ok", "new")
 
 
-async def _database(settings: Settings) -> tuple[Finding, datetime | None]:
-    """The database's finding, and when something was last recorded in it."""
+async def _database(settings: Settings) -> tuple[Finding, datetime | None, int]:
+    """The database's finding, when something was last recorded in it, and how many messages were given up."""
     url = settings.database_url.get_secret_value()
     if url.startswith("sqlite:///") and not await asyncio.to_thread(Path(url.removeprefix("sqlite:///")).is_file):
-        return Finding("database", "ok", "new"), None
+        return Finding("database", "ok", "new"), None, 0
     try:
         database = await open_database(url, upgrade=False)
         try:
-            last = await database.read(_last_record)
+            last, dead = await database.read(_recorded)
         finally:
             await database.close()
     except DatabaseError as error:
-        return Finding("database", "fault", "failed", {"reason": str(error)}), None
-    return Finding("database", "ok"), last
+        return Finding("database", "fault", "failed", {"reason": str(error)}), None, 0
+    return Finding("database", "ok"), last, dead
 
 
-def _last_record(tx: Tx) -> datetime | None:
+def _recorded(tx: Tx) -> tuple[datetime | None, int]:
     reached, known = schema_version(tx), len(shipped_upgrades())
     if reached > known:
         raise SchemaTooNew(f"schema {reached}, this program knows {known}")
-    return newest(tx) if reached else None
+    # An older program's database may not have all tables yet.
+    return newest(tx) if reached else None, len(outbox.standing(tx, "dead")) if reached == known else 0
 
 
 def _clock(now: datetime, last: datetime | None) -> Finding:

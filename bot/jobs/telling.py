@@ -127,7 +127,7 @@ class Telling:
             looked = await self.database.read(_look, opened["serial"])
             standing = looked.standing
             if standing is None or not standing.wanted or standing.said != opened["stage"]:
-                await self.database.run(outbox.bury, item.id, item.attempts, now, "no longer wanted")
+                await self.database.run(outbox.bury, item.id, item.attempts, now, outbox.NOT_WANTED)
                 return
             if looked.paused:
                 await self.database.run(outbox.postpone, item.id, item.attempts, now)

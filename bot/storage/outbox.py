@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Literal
 
 from bot.storage.database import Tx, Value
 from bot.storage.instants import instant, text_of
@@ -23,6 +23,9 @@ BUBBLE: Final = "bubble"
 REMINDER: Final = "reminder"
 """The kind of what goes out at a pace of its own (`bot/jobs/reminding.py`)."""
 
+NOT_WANTED: Final = "no longer wanted"
+OUT_OF_REACH: Final = "out of reach"
+"""Why a message was given up where nothing went wrong: its certificate has ended, its customer has blocked us."""
 ROWS: Final = 50
 """In a statement that writes many."""
 
@@ -186,8 +189,34 @@ def bury(tx: Tx, item_id: str, attempts: int, at: datetime, error: str) -> bool:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A row as an operator may see it; `at` is when it was given up, or is due."""
+
+    key: str
+    kind: str
+    channel: str
+    attempts: int
+    error: str
+    at: datetime
+
+
+def standing(tx: Tx, state: Literal["dead", "queued"]) -> list[Entry]:
+    """What was given up through some fault, or waits; the latest last."""
+    rows = tx.all(
+        "SELECT key, kind, channel, attempts, coalesce(last_error, '') AS error, coalesce(closed_at, due_at) AS at"
+        " FROM outbox WHERE state = :state AND coalesce(last_error, '') NOT IN (:not_wanted, :out_of_reach)"
+        " ORDER BY 6, id",
+        state=state, not_wanted=NOT_WANTED, out_of_reach=OUT_OF_REACH,
+    )  # fmt: skip
+    return [Entry(**{**row, "at": instant(row["at"])}) for row in rows]
+
+
 def revive(tx: Tx, key: str, at: datetime) -> bool:
-    """An operator sends a dead letter on its way again."""
+    """An operator sends a dead letter on its way again, also one that a provider has refused or lost."""
+    base = key.removeprefix("reach:").partition("~")[0]
+    for handed in (key, f"alimtalk:{base}", f"sms:{base}"):
+        tx.execute("DELETE FROM sendings WHERE key = :key AND state = 'lost'", key=handed)
     return bool(
         tx.execute(
             "UPDATE outbox SET state = 'queued', attempts = 0, lease_until = '', due_at = :at, closed_at = NULL"

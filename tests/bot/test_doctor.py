@@ -169,7 +169,9 @@ def test_a_database_of_a_newer_program(data: Path) -> None:
 def test_a_clock_behind_the_last_record(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     upgrade = Upgrade(
         1, "0001.sql", "CREATE TABLE audit (seq BIGINT PRIMARY KEY, at TEXT NOT NULL, act TEXT, subject TEXT);"
-    )
+        "CREATE TABLE outbox (id TEXT, key TEXT, kind TEXT, channel TEXT, attempts BIGINT, last_error TEXT,"
+        " closed_at TEXT, due_at TEXT, state TEXT);",
+    )  # fmt: skip
     monkeypatch.setattr("bot.storage.upgrade.shipped_upgrades", lambda: [upgrade])
     monkeypatch.setattr(doctor, "shipped_upgrades", lambda: [upgrade])
     settings = settings_for(data)
@@ -188,3 +190,33 @@ def test_the_table_lines_up_in_korean_and_says_how_bad_it_is() -> None:
     first, second, _, closing = report(findings, texts).splitlines()
     assert doctor._width(first[: first.index("켜져")]) == doctor._width(second[: second.index("시계가")])
     assert closing == texts("operator.doctor.faulty", count=1)
+
+
+PROVIDER = {"alimtalk_provider": "webhook", "alimtalk_url": "https://notify.example.com/", "alimtalk_secret": "x" * 16}
+
+
+@pytest.mark.parametrize(
+    ("given", "state", "word"),
+    [
+        ({"alimtalk_test_phone": "01055550000"}, "ok", "test"),
+        ({"alimtalk_test_phone": "01055550000", "demo": False, "bank": "a:b"}, "warning", "test"),
+        ({"demo": False, "bank": "a:b"}, "warning", "no_code"),
+        ({"demo": False, "bank": "a:b", "alimtalk_templates": "coded"}, "ok", "on"),
+        ({"demo": False, "bank": "a:b", "alimtalk_templates": "broken"}, "fault", "templates"),
+    ],
+)
+def test_the_provider(data: Path, tmp_path: Path, given: dict[str, object], state: str, word: str) -> None:
+    assert "alimtalk" not in found(settings_for(data))
+    (tmp_path / "coded").write_text('[ko.a]\ncode = "T1"\ncontent = "가"\n', "utf-8")
+    (tmp_path / "broken").write_text("no toml", "utf-8")
+    if templates := given.get("alimtalk_templates"):
+        given = given | {"alimtalk_templates": tmp_path / str(templates)}
+    finding = found(settings_for(data, **PROVIDER, **given))["alimtalk"]
+    assert (finding.state, finding.word) == (state, word)
+
+
+@pytest.mark.parametrize(("address", "word"), [("https://cert.example.com", "on"), ("", "not_https")])
+def test_kakaotalk_must_reach_us(data: Path, address: str, word: str) -> None:
+    assert "kakao" not in found(settings_for(data))
+    settings = settings_for(data, kakao_secret="x" * 16, kakao_bot="b", public_url=address)
+    assert found(settings)["kakao"].word == word

@@ -39,6 +39,7 @@ from bot.channels.telegram.request import Interrupted, NotConnected, ToldToWait
 from bot.service import Service
 from bot.storage.bubbles import LEASE, MAYBE, Bubble, Bubbles, unreachable
 from bot.storage.database import DatabaseError
+from bot.storage.outbox import OUT_OF_REACH
 from handlers.draft import Draft
 from handlers.message import Choice, Document, Reply
 
@@ -231,7 +232,7 @@ class Sender:
         await unreachable(self.service.database, CHANNEL, chat, self.service.clock())
         bubbles = list(queue)
         queue.clear()
-        await self._given_up(bubbles, "out of reach")
+        await self._given_up(bubbles, OUT_OF_REACH)
 
     async def _given_up(self, bubbles: Iterable[Bubble], reason: str) -> None:
         bubbles = list(bubbles)
