@@ -168,7 +168,7 @@ def test_a_database_of_a_newer_program(data: Path) -> None:
 
 def test_a_clock_behind_the_last_record(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     upgrade = Upgrade(
-        1, "0001.sql", "CREATE TABLE audit (seq BIGINT PRIMARY KEY, at TEXT NOT NULL, act TEXT, subject TEXT);"
+        1, "0001.sql", "CREATE TABLE audit (seq BIGINT PRIMARY KEY, at TEXT NOT NULL, act TEXT, subject TEXT);\n"
         "CREATE TABLE outbox (id TEXT, key TEXT, kind TEXT, channel TEXT, attempts BIGINT, last_error TEXT,"
         " closed_at TEXT, due_at TEXT, state TEXT);",
     )  # fmt: skip
