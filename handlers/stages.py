@@ -7,7 +7,7 @@ due at the one moment of its Korean day at which the customer's clock shows the 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta, tzinfo
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -66,9 +66,15 @@ def due_at(not_after: datetime, stage: int, wishes: Wishes) -> datetime:
     return second if first < midnight and second < midnight + timedelta(days=1) else first
 
 
+@lru_cache(1024)  # thousands of certificates end at the same second, and few wish for anything of their own
+def _times(not_after: datetime, wishes: Wishes) -> tuple[tuple[int, datetime], ...]:
+    """The wished stages, and when each is due."""
+    return tuple((stage, due_at(not_after, stage, wishes)) for stage in wishes.stages)
+
+
 def latest_due(not_after: datetime, said: int, wishes: Wishes, now: datetime) -> int | None:
     """The stage to speak of at `now`: of those that are due, the last; None when it is too late for that one."""
-    stage = min((one for one in wishes.stages if one < said and due_at(not_after, one, wishes) <= now), default=None)
+    stage = min((one for one, due in _times(not_after, wishes) if one < said and due <= now), default=None)
     if stage is None or (stage >= 0 and now > not_after) or now > due_at(not_after, -1, wishes) + LATE:
         return None
     return stage
@@ -76,8 +82,8 @@ def latest_due(not_after: datetime, said: int, wishes: Wishes, now: datetime) ->
 
 def next_due(not_after: datetime, said: int, wishes: Wishes, since: datetime) -> datetime | None:
     """When the next stage below `said` is due, at `since` or later."""
-    coming = (due_at(not_after, stage, wishes) for stage in wishes.stages if stage < said)
-    return None if wishes.stopped else min((due for due in coming if due >= since), default=None)
+    coming = (due for stage, due in _times(not_after, wishes) if stage < said and due >= since)
+    return None if wishes.stopped else min(coming, default=None)
 
 
 def start_of_day(now: datetime) -> datetime:

@@ -1,6 +1,9 @@
 """A limit on how much goes out in a span of time, kept by whoever sends."""
 
+import asyncio
+import time
 from collections import deque
+from collections.abc import Callable
 
 
 class Window:
@@ -24,3 +27,20 @@ class Window:
 
     def full(self, now: float) -> bool:
         return self.next(now) > now
+
+
+class Turnstile:
+    """Lets callers through in their order, at most `per_second` in any second.
+
+    What counts is when somebody went, not when they were due: after a moment in which this process stood still, what
+    had become free meanwhile goes at once, and still no second sees more.
+    """
+
+    def __init__(self, per_second: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._window, self._clock, self._one = Window(per_second, 1.0), clock, asyncio.Lock()
+
+    async def turn(self) -> None:
+        async with self._one:
+            while (at := self._window.next(now := self._clock())) > now:  # noqa: ASYNC110 - a time, no event
+                await asyncio.sleep(at - now)
+            self._window.take(now)

@@ -19,7 +19,7 @@ from typing import Any, Final, Protocol
 
 from bot.gateways.notices import Notice, NoticeGateway
 from bot.gateways.sms import SmsRefused, SmsUnavailable
-from bot.jobs.pacing import Window
+from bot.jobs.pacing import Turnstile
 from bot.storage import outbox, reminders
 from bot.storage.conversations import Place, places
 from bot.storage.database import Database, Tx
@@ -37,7 +37,9 @@ log = logging.getLogger(__name__)
 CHAT: Final = "chat"
 DEADLINE: Final = 15.0
 """Seconds for one delivery."""
-AT_ONCE: Final = 16
+SLOWEST: Final = 4
+"""Seconds a provider may take on average before its pace is no longer reached."""
+MOST_AT_ONCE: Final = 256
 TRIES: Final = 3
 """How often a way is tried before the next one."""
 TURN: Final = 30.0
@@ -81,7 +83,7 @@ class Telling:
         self.gateways, self.ways, self.pushed, self.clock = gateways, ways, pushed, clock
         self.default_locale = default_locale
         self.rates = rates
-        self._windows = {way: Window(rates[way], 1.0) for way in ways}
+        self._turnstiles = {way: Turnstile(rates[way]) for way in ways}
         self.on_more: Callable[[], None] = lambda: None
         """Called when a turn ended before the queue did."""
         self.nudges: Mapping[str, Nudge] = {}
@@ -99,7 +101,7 @@ class Telling:
         return told
 
     async def _drain(self, way: str, until: float) -> int:
-        tried, free = 0, asyncio.Semaphore(AT_ONCE)
+        tried, free = 0, asyncio.Semaphore(min(SLOWEST * self.rates[way], MOST_AT_ONCE))
         async with asyncio.TaskGroup() as group:
             while time.monotonic() < until and (items := await self._claim(way)):
                 for item in items:
@@ -110,7 +112,7 @@ class Telling:
 
     async def _claim(self, way: str) -> list[Item]:
         # As many as surely go out within the lease, so that nobody else takes one over meanwhile.
-        limit = min(200, AT_ONCE + self.rates[way])
+        limit = min(200, 16 + self.rates[way])
 
         def claim(tx: Tx) -> list[Item]:
             if reminders.switched_off(tx):
@@ -165,7 +167,7 @@ class Telling:
                 continue
             pushes = place.channel in self.pushed
             if pushes:
-                await self._turn(CHAT)
+                await self._turnstiles[CHAT].turn()
             async with asyncio.timeout(DEADLINE):
                 await self.conversation.notify(
                     place.channel, place.address, place.customer, base_key(item.key),
@@ -200,17 +202,9 @@ class Telling:
         said: Reply = word(t, standing.kind, standing.serial, standing.not_after, at)
         params = {"kind": standing.kind, "until": standing.not_after, "left": stages.days_left(standing.not_after, at)}
         text = t("reminder.sms", text=said.text)
-        await self._turn(way)
+        await self._turnstiles[way].turn()
         async with asyncio.timeout(DEADLINE):
             await self.gateways[way].send(customer, Notice(base_key(item.key), said.key, locale, text, params))
-
-    async def _turn(self, way: str) -> None:
-        """Wait for a place at this way's pace."""
-        window, now = self._windows[way], time.monotonic()
-        at = window.next(now)
-        window.take(at)
-        if at > now:
-            await asyncio.sleep(at - now)
 
     async def _next(self, item: Item, opened: Mapping[str, Any], way: str) -> None:
         """On to the next way, in the transaction that closes this one."""

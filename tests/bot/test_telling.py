@@ -1,10 +1,13 @@
 """A reminder on its way: by one way after another, looked at once more before it goes out, never before a code."""
 
+import asyncio
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from benchmarks.reminders import Phones, drain
 from bot.gateways.notices import Notice
 from bot.gateways.sms import SmsRefused, SmsUnavailable
 from bot.jobs.telling import TRIES
@@ -92,7 +95,7 @@ async def test_the_next_way_where_one_refuses_or_keeps_failing(house: House) -> 
     telling = house.service.telling
     telling.ways = ("chat", "alimtalk", "sms", "email")
     telling.rates = dict.fromkeys(telling.ways, 100)
-    telling._windows = dict.fromkeys(telling.ways, telling._windows["sms"])
+    telling._turnstiles = dict.fromkeys(telling.ways, telling._turnstiles["sms"])
     refuses, fails, takes = Way(SmsRefused()), Way(*(SmsUnavailable() for _ in range(TRIES))), Way()
     ways(house, alimtalk=refuses, sms=fails, email=takes)
     await due(talk)
@@ -186,3 +189,17 @@ async def test_a_code_does_not_wait_behind_reminders(house: House) -> None:
     await talk.walk("code")
     assert len(await talk.code()) == 6
     assert await outbox(house) == [("chat", "queued")]
+
+
+async def test_a_provider_that_thinks_long_is_asked_for_many_at_once(tmp_path: Path) -> None:
+    """A pace of 100 a second cannot be reached one after the other."""
+    together = asyncio.Barrier(50)
+
+    class Slow(Phones):
+        async def send(self, to: BankCustomer, notice: Notice) -> None:
+            await together.wait()  # nobody is answered before fifty have asked
+            await super().send(to, notice)
+
+    phones = Slow(0)
+    await drain(tmp_path, 100, 100, phones)
+    assert len(phones.keys) == 100
