@@ -31,7 +31,7 @@ _LOOKS_SECRET: Final = re.compile(
             rf"(?P<name>(?:{_SENSITIVE})[\"']?\s*[=:]\s*)(?:\"[^\"]*\"|'[^']*'|(?:(?:Bearer|Basic)\s+)?[^\s,;&}}\])]+)",
             r"(?P<login>://[^\s/:@]*:)[^\s@]+(?=@)",
             r"\d{3,}:[A-Za-z0-9_-]{20,}",  # a bot's token, also within an address
-            r"(?P<link>/s/|[?&]s=)[\w.-]{16,}",  # whoever holds a one-time link may open it
+            r"(?P<link>/(?:s|app|register|files|k)/|[?&]s=)[\w.-]{16,}",  # whoever holds a link may open it
             r"\d{6,}|\d{2,6}(?:[- ]\d{2,7}){2,}",  # codes, card numbers, accounts, phones
         )
     ),

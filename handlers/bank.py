@@ -38,6 +38,7 @@ class BankCustomer:
     factors: tuple[Factor, ...] = ()
     """Second factors that may be used now, the stronger first. A locked or missing card is not listed."""
     locked_factors: tuple[Factor, ...] = ()
+    """After too many errors, at the bank. While the token is, the card does not do in its place."""
     other_certificate: str | None = None
     """Display name of the institution whose valid certificate this customer holds, if the bank knows of one."""
 

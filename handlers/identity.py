@@ -22,6 +22,8 @@ CODES_A_LOCK: Final = 2
 """How many codes in a row may be mistyped to the end before no further one is sent."""
 CODE_REST: Final = timedelta(hours=24)
 """Locked codes are given another chance after this: whoever knows an account and a name could lock them for good."""
+ALONE: Final = " alone"
+"""Behind a factor's name: its failures where nothing was proven before. They lock nothing else and rest as codes do."""
 PHONE_REST: Final = timedelta(hours=72)
 """A number that changed less than this ago may be somebody else's: no code goes there."""
 
@@ -71,8 +73,10 @@ class IdentityStore(Protocol):
     async def try_code(self, challenge_id: str, now: datetime) -> CodeTry | None:
         """Count a try for the challenge and for the customer, then return what to compare with."""
 
-    async def try_factor(self, number: CustomerNumber, factor: str, now: datetime) -> int:
-        """Count a failure beforehand; how many in a row that makes."""
+    async def try_factor(
+        self, number: CustomerNumber, factor: str, now: datetime, rest: timedelta | None = None
+    ) -> int:
+        """Count a failure beforehand; how many in a row that makes, none of them `rest` before the next."""
 
     async def give_back(self, number: CustomerNumber, factor: str) -> None:
         """Take back one counted try."""
@@ -112,9 +116,10 @@ class Identity:
     async def may_look_up(self, asker: str, account: str, now: datetime) -> bool:
         """Counted for who asks and for the account asked about, so that many askers cannot try names on one account."""
         hour = timedelta(hours=1)
-        asked = await self.store.count_lookup(asker, now, hour)
+        if await self.store.count_lookup(asker, now, hour) > LOOKUPS_AN_HOUR:
+            return False  # and takes nothing from those who may ask about this account
         asked_about = await self.store.count_lookup(f"account:{self.mac('account', account)}", now, hour)
-        return asked <= LOOKUPS_AN_HOUR and asked_about <= ACCOUNT_LOOKUPS_AN_HOUR
+        return asked_about <= ACCOUNT_LOOKUPS_AN_HOUR
 
     @staticmethod
     def phone_rests(customer: BankCustomer, now: datetime) -> datetime | None:
@@ -124,7 +129,7 @@ class Identity:
 
     async def usable_factor(self, customer: BankCustomer) -> Factor | None:
         """The second factor to ask for: the strongest the customer has, never a weaker one because it was locked."""
-        if not customer.factors:
+        if not customer.factors or "otp" in customer.locked_factors:
             return None
         strongest = customer.factors[0]
         failures = await self.store.failures(customer.number, strongest)
@@ -182,31 +187,37 @@ class Identity:
     def _half(self) -> Half:
         return "back" if self.draw(2) else "front"
 
-    async def check_card(self, number: CustomerNumber, answers: Mapping[int, str], now: datetime) -> Checked:
+    async def check_card(
+        self, number: CustomerNumber, answers: Mapping[int, str], now: datetime, *, alone: bool = False
+    ) -> Checked:
+        """`alone`: no code was shown before, so anybody who knows account and name may be answering."""
         asked = (await self.cells(number, now)).positions
         given = {cell: (half, answers.get(cell, "")) for cell, half in asked}
-        return await self._check(number, "card", now, lambda: self.bank.card_answers(number, given))
+        return await self._check(number, "card", now, lambda: self.bank.card_answers(number, given), alone=alone)
 
-    async def check_otp(self, number: CustomerNumber, code: str, now: datetime) -> Checked:
+    async def check_otp(self, number: CustomerNumber, code: str, now: datetime, *, alone: bool = False) -> Checked:
         async def right() -> bool:
             step = await self.bank.otp_step(number, code, now)
             return step is not None and await self.store.use_otp_step(number, step)
 
-        return await self._check(number, "otp", now, right)
+        return await self._check(number, "otp", now, right, alone=alone)
 
-    async def _check(self, number: CustomerNumber, factor: Factor, now: datetime, right: "RightOrNot") -> Checked:
+    async def _check(
+        self, number: CustomerNumber, factor: Factor, now: datetime, right: "RightOrNot", *, alone: bool
+    ) -> Checked:
         allowed = self.limits.of(factor)
-        failures = await self.store.try_factor(number, factor, now)
+        counter, rest = (factor + ALONE, CODE_REST) if alone else (factor, None)
+        failures = await self.store.try_factor(number, counter, now, rest)
         if failures > allowed:
             return Checked("locked")
         try:
             answered_right = await right()
         except BankUnavailable:
             # Nobody compared anything: that was no try.
-            await self.store.give_back(number, factor)
+            await self.store.give_back(number, counter)
             raise
         if answered_right:
-            await self.store.forgive(number, factor)
+            await self.store.forgive(number, counter)
             if factor == "card":
                 await self.store.close_cells(number)
             return Checked("right")

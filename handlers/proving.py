@@ -123,7 +123,10 @@ class Proving(Journey):
             shown["cells"] = [{"cell": cell, "half": half} for cell, half in cells]
         return shown
 
-    async def second_factor(self, customer: BankCustomer, form: PageForm, now: datetime) -> tuple[Refused | None, str]:
+    async def second_factor(
+        self, customer: BankCustomer, form: PageForm, now: datetime, *, alone: bool = False
+    ) -> tuple[Refused | None, str]:
+        """`alone`: nothing was proven before."""
         given = form.fields.get("factor")
         factor = await self.office.identity.usable_factor(customer)
         if factor is None:
@@ -132,18 +135,20 @@ class Proving(Journey):
             return Refused("bad_request"), ""
         if factor == "otp":
             fields = ["otp"]
-            checked = await self.office.identity.check_otp(customer.number, str(given.get("otp", ""))[:12], now)
+            checked = await self.office.identity.check_otp(
+                customer.number, str(given.get("otp", ""))[:12], now, alone=alone
+            )
         else:
             cells = given.get("cells")
             if not isinstance(cells, Mapping) or not all(str(cell).isdecimal() for cell in cells):
                 return Refused("bad_request"), ""
             answers = {int(str(cell)[:4]): str(digits)[:4] for cell, digits in cells.items()}
             fields = [f"cell_{cell}" for cell in answers]
-            checked = await self.office.identity.check_card(customer.number, answers, now)
+            checked = await self.office.identity.check_card(customer.number, answers, now, alone=alone)
         if checked.verdict == "right":
             return None, factor
         if checked.verdict == "locked":
-            return Refused(f"{factor}_locked", final=True), factor
+            return Refused("alone_locked" if alone else f"{factor}_locked", final=True), factor
         return Refused(f"{factor}_wrong", {"left": checked.left}, fields=fields), factor
 
     async def bank_customer(self, turn: Turn) -> BankCustomer:

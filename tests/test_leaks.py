@@ -9,8 +9,12 @@ from typing import Any
 import pytest
 
 from bot import logs
+from bot.channels.kakao.answering import Kakao
+from bot.web.application import Application
 from handlers.message import CustomerId
+from tests.kakao.calls import KAKAO
 from tests.outside import Browser, Key, Outside, Start, b64
+from tests.web.test_guard import TOKEN, routes
 
 PASSWORD = "Gildong!2026pw"
 
@@ -135,9 +139,15 @@ async def test_this_test_can_see(outside: Outside) -> None:
     assert found({"code": "123456", "cell": "9876"}, rows + ' "9876" ') == {"code", "cell"}
 
 
-def test_a_whole_link_is_hidden_from_logs() -> None:
-    token = "A" * 22 + "." + "b" * 22
-    for path in (f"/s/{token}", f"/s/{token}/issue", f"/login-check?s={token}", f"/login-check?lang=ko&s={token}"):
+@pytest.mark.parametrize("token", ["A" * 22 + "." + "b" * 22, "A" * 22 + ".1799999999." + "b" * 22])
+async def test_a_whole_link_is_hidden_from_logs(start: Start, token: str) -> None:
+    """On every route that has one: a fault and a busy database are logged with the request's path."""
+    async with start(telegram_token="1234567:" + "A" * 35, **KAKAO) as outside:
+        outside.application = Application(outside.service, kakao=Kakao(outside.service))
+        paths = {path.replace(TOKEN, token) for method in ("GET", "POST") for path in routes(outside, method)}
+    paths = {path for path in paths if token in path}
+    assert {path.split("/")[1] for path in paths} >= {"s", "app", "register", "files", "k"}
+    for path in (*paths, f"/login-check?s={token}", f"/login-check?lang=ko&s={token}"):
         line = logs.redact(f"GET {path} 200")
         assert "AAAA" not in line
         assert "bbbb" not in line

@@ -51,9 +51,11 @@ class IdentityRecords:
 
         return await self.database.run(count)
 
-    async def try_factor(self, number: CustomerNumber, factor: str, now: datetime) -> int:
+    async def try_factor(
+        self, number: CustomerNumber, factor: str, now: datetime, rest: timedelta | None = None
+    ) -> int:
         def count(tx: Tx) -> int:
-            row = tx.one(_FAIL, number=number, factor=factor, **_times(now, NEVER))
+            row = tx.one(_FAIL, number=number, factor=factor, **_times(now, rest or NEVER))
             assert row is not None
             return int(row["failures"])
 
