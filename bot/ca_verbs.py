@@ -251,7 +251,7 @@ async def lint_issued(_: argparse.Namespace, settings: Settings) -> int:
         return 2
     judge, looked, faulty = pkilint(), 0, 0
     async with running(settings, jobs=False, keys=False) as service:
-        async for one in relint(service.certificates, service.registration.authority, judge):
+        async for one in relint(service.certificates, service.registration.authority, judge, service.database):
             looked += 1
             faulty += bool(one.findings)
             for finding in one.findings:

@@ -2,23 +2,32 @@
 
 Own rules always, the issuer's signature included; pkilint (RFC 5280) where it is installed, which the service itself
 never needs. The profile is today's: a certificate from before a change of `profiles.toml` is reported as differing.
+Each is also held against the audit trail, which is keyed: whoever writes into the database alone can neither add one,
+nor exchange its octets, nor make a revoked one valid, without being found.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterator
+import json
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from hashlib import sha256
+from typing import Any, Final
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 
 from bot.storage.certificates import Certificates
+from bot.storage.database import Database, Row, Tx
 from bot.storage.exporting import Exported
 from ca import lint
 from ca.authority import CertificateAuthority
 from ca.errors import CaError, LintFailed
+from ca.ports import Status
 
 Judge = Callable[[bytes], Iterator[str]]
 """A DER certificate to what is wrong with it."""
+_LEADS_TO: Final[Mapping[str, Status]] = {
+    "issued": Status.VALID, "held": Status.HELD, "released": Status.VALID, "revoked": Status.REVOKED,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +39,11 @@ class Linted:
 
 
 async def relint(
-    certificates: Certificates, authority: CertificateAuthority, judge: Judge | None
-) -> AsyncIterator[Linted]:
-    """Everything that was signed, by serial; `judge` is a second opinion."""
+    certificates: Certificates, authority: CertificateAuthority, judge: Judge | None, database: Database
+) -> AsyncIterator[Linted]:  # fmt: skip
+    """Everything that was signed, by serial; `judge` is a second opinion. The trail speaks for itself."""
     async for one in certificates.export():
-        findings = list(_own(one, authority))
+        findings = [*_own(one, authority), *_recorded(one, *await database.read(_standing, one.serial))]
         if judge is not None:
             findings += judge(one.der)
         yield Linted(one.serial, tuple(findings))
@@ -58,6 +67,27 @@ def _own(issued: Exported, authority: CertificateAuthority) -> Iterator[str]:
         yield "CertTalk: the signature is not the issuer's"
     except (CaError, ValueError, TypeError) as error:
         yield f"CertTalk: {error}"
+
+
+def _standing(tx: Tx, serial: str) -> tuple[str, list[Row]]:
+    """A status and what the trail says of it, of one moment: the service goes on meanwhile."""
+    row = tx.one("SELECT status FROM certificates WHERE serial = :serial", serial=serial)
+    return row["status"] if row else "", tx.all(
+        "SELECT act, detail FROM audit WHERE subject = :serial ORDER BY seq", serial=serial
+    )
+
+
+def _recorded(issued: Exported, status: str, acts: Sequence[Row]) -> Iterator[str]:
+    """Against what the audit trail says was done; records past `CERTTALK_AUDIT_YEARS` are gone, the oldest first."""
+    told = [row for row in acts if row["act"] in _LEADS_TO]
+    if not told:
+        yield "CertTalk: the audit trail knows nothing of it"
+        return
+    if _LEADS_TO[told[-1]["act"]].value != status:
+        yield f"CertTalk: {status} in the database, {told[-1]['act']} in the audit trail"
+    for row in told:
+        if row["act"] == "issued" and json.loads(row["detail"])["certificate_sha256"] != sha256(issued.der).hexdigest():
+            yield "CertTalk: not the certificate that the audit trail has recorded"
 
 
 def pkilint() -> Judge | None:

@@ -6,12 +6,13 @@ copy of the database alone can open neither.
 """
 
 import json
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from bot.sealing import Sealer
+from bot.sealing import SealBroken, Sealer
 from bot.storage import bubbles
 from bot.storage.bubbles import Bubble, Pusher
 from bot.storage.database import Database, Row, Tx
@@ -19,6 +20,8 @@ from bot.storage.effects import EffectWriter
 from bot.storage.instants import instant, text_of
 from handlers.message import Answered, CustomerId, Reply
 from handlers.talk import Opened, TurnRecord
+
+log = logging.getLogger(__name__)
 
 STATE: Final = "conversation"
 
@@ -100,8 +103,7 @@ class Conversations:
                 said = next((m.text for m in messages if m.author == "customer"), None)
                 at = instant(seen["at"])
                 answered = Answered(replies, seen["flow"], seen["step"], said, seen["first_seq"], at)
-        state = json.loads(self.sealer.open(STATE, row["state"], customer.encode()))
-        return Opened(row["revision"], state, answered)
+        return Opened(row["revision"], state_in(self.sealer, row["state"], customer), answered)
 
     def _commit(self, tx: Tx, turn: TurnRecord) -> tuple[int, list[Bubble]] | None:
         at = text_of(turn.at)
@@ -182,6 +184,16 @@ class Conversations:
             body["link"]["url"] = self.page_url(body["link"]["id"])
         reply = Reply.from_json(body)
         return Message(row["seq"], "bot", row["at"], row["message_id"], reply.text, reply)
+
+
+def state_in(sealer: Sealer, sealed: bytes, customer: str) -> dict[str, Any] | None:
+    """Where a conversation stands. None for what was not sealed here for it: whoever wrote it, it begins anew."""
+    try:
+        state: dict[str, Any] = json.loads(sealer.open(STATE, sealed, customer.encode()))
+    except SealBroken:
+        log.error("a conversation's state was changed in the database", extra={"customer": customer})  # noqa: TRY400
+        return None
+    return state
 
 
 class MessageTakenTwiceError(Exception):

@@ -4,13 +4,12 @@ Who may look is who may look at certificates (`bot.storage.owners`): both conver
 customer, neither too long ago.
 """
 
-import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
 from bot.sealing import Sealer
-from bot.storage.conversations import STATE
+from bot.storage.conversations import state_in
 from bot.storage.database import Database, Tx
 from bot.storage.instants import text_of
 from handlers.bank import CustomerNumber
@@ -49,7 +48,8 @@ class LeftJourneys:
         )  # fmt: skip
         found = []
         for row in rows:
-            state = json.loads(self.sealer.open(STATE, row["state"], row["customer"].encode()))
+            if (state := state_in(self.sealer, row["state"], row["customer"])) is None:
+                continue
             talk = Talk.from_json(state)
             open_there = talk.paused or talk.flow  # what waits is what was being done before something short
             if open_there is not None and talk.last_at:

@@ -7,7 +7,7 @@ import pytest
 from bot import relint
 from bot.storage.exporting import Exported
 from ca.authority import CertificateAuthority
-from ca.ports import Record, Status
+from ca.ports import Record, Serial, Status, SubscriberId
 from tests.ca.pki import NOW, enrollment, make_pki, pki
 from tests.outside import Outside
 
@@ -56,6 +56,41 @@ def test_a_second_opinion() -> None:
 
 async def test_what_the_counter_hands_out_is_well(outside: Outside) -> None:
     await outside.browser().enrolled()
+    assert await findings(outside, relint.pkilint()) == []
+
+
+async def findings(outside: Outside, judge: relint.Judge | None = None) -> list[str]:
     service = outside.service
-    found = [one async for one in relint.relint(service.certificates, service.registration.authority, relint.pkilint())]
-    assert [one.findings for one in found] == [()]
+    linted = relint.relint(service.certificates, service.registration.authority, judge, service.database)
+    return [finding async for one in linted for finding in one.findings]
+
+
+async def test_every_standing_agrees_with_the_trail(outside: Outside) -> None:
+    for who in ("kim", "lee", "smith"):
+        await outside.browser(who).enrolled()
+    service, now = outside.service, outside.clock()
+    first, second, third = [Serial(int(one.serial, 16)) async for one in service.certificates.export()]
+    await service.registration.hold(first, now)
+    await service.registration.release(first, now)
+    await service.registration.hold(second, now)
+    await service.registration.revoke(third, "keyCompromise", now)
+    assert await findings(outside) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "finding"),
+    [
+        ("UPDATE certificates SET status = 'valid', revoked_at = NULL, reason = NULL", "revoked in the audit trail"),
+        ("UPDATE certificates SET serial = '00' || substr(serial, 3)", "knows nothing"),
+        ("UPDATE certificates SET der = (SELECT der FROM certificates WHERE subscriber = 'DEMO0002')", "not the"),
+    ],
+)
+async def test_what_is_written_into_the_database_alone_is_found(outside: Outside, change: str, finding: str) -> None:
+    for who in ("kim", "lee"):
+        await outside.browser(who).enrolled()
+    service = outside.service
+    [kims] = [one.plan.serial for one in await service.certificates.active(SubscriberId("DEMO0001"))]
+    await service.registration.revoke(kims, "keyCompromise", outside.clock())
+    where = " WHERE subscriber = 'DEMO0001'"
+    await service.database.run(lambda tx: tx.execute(change + where))
+    assert any(finding in one for one in await findings(outside))
