@@ -8,12 +8,13 @@ from datetime import datetime, timedelta
 
 from bot.bench import KeyBench
 from bot.desk import EmbeddedCounter
-from bot.gateways.adapters import by_kind, connect, hours_of, provider_of, templates_of
+from bot.gateways.adapters import by_kind, connect, hours_of, mail_of, provider_of, templates_of
 from bot.gateways.alimtalk import WAY as ALIMTALK
 from bot.gateways.alimtalk import ByAlimtalk
 from bot.gateways.bank_demo import DemoBank
 from bot.gateways.events import ByEvent, EventApi
 from bot.gateways.fetching import Fetcher
+from bot.gateways.mail import WAY as EMAIL
 from bot.gateways.notices import BySms, NoticeGateway
 from bot.gateways.patience import PatientBank
 from bot.gateways.provider import Dispatch
@@ -180,6 +181,8 @@ async def _build(
     gateways: dict[str, NoticeGateway] = {"sms": BySms(sms)}
     if dispatch:
         gateways[ALIMTALK] = ByAlimtalk(dispatch, templates_of(settings), texts)
+    if mail := mail_of(settings, texts, clock):
+        gateways[EMAIL] = mail
     ways = tuple(way for way in settings.notice_order.split(",") if way == CHAT or way in gateways)
     bench = KeyBench(documents, settings.ca_name, clock)
     fetcher = Fetcher(frozenset(filter(None, settings.relying_hosts.split(","))))

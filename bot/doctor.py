@@ -121,6 +121,8 @@ def _configuration(settings: Settings, env_file: Path) -> Iterator[Finding]:
         yield Finding("kakao", "ok" if reached else "warning", "on" if reached else "not_https")
     if settings.alimtalk_provider:
         yield _provider(settings)
+    if settings.email_server:
+        yield _mail(settings)
     if not settings.demo:
         yield Finding("demo", "ok", "off")
     else:
@@ -138,6 +140,14 @@ def _provider(settings: Settings) -> Finding:
     if settings.alimtalk_test_phone:
         return Finding("alimtalk", "ok" if settings.demo else "warning", "test", params)
     return Finding("alimtalk", *(("ok", "on") if coded else ("warning", "no_code")), params)
+
+
+def _mail(settings: Settings) -> Finding:
+    params = {"server": settings.email_server, "sender": settings.email_from}
+    if settings.email_test_address:
+        return Finding("email", "ok" if settings.demo else "warning", "test", params)
+    listed = "email" in settings.notice_order.split(",")
+    return Finding("email", *(("ok", "on") if listed else ("warning", "not_listed")), params)
 
 
 def _private(path: Path, check: str, word: str = "ok") -> Finding:

@@ -22,6 +22,7 @@ def add_verbs(verbs: Any, add: Add) -> None:
     for one in (listed, compared):
         one.set_defaults(without_folder=True)
     test = add("test", test_one, "send one message to CERTTALK_ALIMTALK_TEST_PHONE", notices)
+    test.add_argument("--email", action="store_true", help="an e-mail to CERTTALK_EMAIL_TEST_ADDRESS instead")
     test.add_argument("--template", metavar="NAME", help="an 알림톡 of this name (reminder.ahead) instead of an SMS")
     add("costs", costs, "messages by month and kind, and what they cost", notices)
 
@@ -80,6 +81,8 @@ async def test_one(arguments: argparse.Namespace, settings: Settings) -> int:
     from bot.storage.database import open_database
     from bot.storage.sendings import Sendings
 
+    if arguments.email:
+        return await _test_mail(settings)
     t, provider, phone = _texts(settings), provider_of(settings, utc_now), settings.alimtalk_test_phone
     if provider is None or not phone:
         print(t("operator.notices.off" if provider is None else "operator.notices.no_test_phone"), file=sys.stderr)
@@ -96,6 +99,26 @@ async def test_one(arguments: argparse.Namespace, settings: Settings) -> int:
     finally:
         await database.close()
     print(t("operator.notices.taken"))
+    return 0
+
+
+async def _test_mail(settings: Settings) -> int:
+    from bot.gateways.adapters import mail_of
+    from bot.gateways.notices import Notice
+    from bot.gateways.sms import SmsFailure
+    from bot.service import new_id, utc_now
+
+    t, mail = _texts(settings), mail_of(settings, load_texts(), utc_now)
+    if mail is None or not mail.only_to:
+        print(t("operator.notices.mail_off"), file=sys.stderr)
+        return 2
+    try:
+        notice = Notice(f"test:{new_id()}", "", t.locale, t("operator.notices.test"))
+        await mail.hand(mail.only_to, notice)
+    except SmsFailure as error:
+        print(t("operator.notices.mail_refused", reason=str(error)), file=sys.stderr)
+        return 1
+    print(t("operator.notices.mail_taken"))
     return 0
 
 

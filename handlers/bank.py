@@ -5,7 +5,7 @@ registration number has no place here: the port has no field for it (Personal In
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, NewType, Protocol
 
@@ -41,6 +41,8 @@ class BankCustomer:
     """After too many errors, at the bank. While the token is, the card does not do in its place."""
     other_certificate: str | None = None
     """Display name of the institution whose valid certificate this customer holds, if the bank knows of one."""
+    email: str | None = field(default=None, repr=False)
+    """An address the bank has on record for notices, if it has one; nothing is proven by it."""
 
 
 @dataclass(frozen=True, slots=True)

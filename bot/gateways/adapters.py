@@ -4,19 +4,22 @@
 implements `handlers.bank.BankRegister`. `CERTTALK_SMS` likewise gives a `bot.gateways.sms.SmsGateway`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from importlib import import_module
 from typing import Any
+from urllib.parse import urlsplit
 
 from bot.gateways.alimtalk_templates import Templates, TemplatesWrong, load_templates
+from bot.gateways.mail import ByMail, MailServer
 from bot.gateways.provider import Provider
 from bot.gateways.signed_post import SignedPost
 from bot.gateways.solapi import ORIGIN as SOLAPI
 from bot.gateways.solapi import Solapi
-from bot.settings import Problem, Settings, SettingsError
+from bot.settings import Problem, Settings, SettingsError, is_loopback
 from bot.storage.sendings import Kind
 from handlers.hours import Hours
+from handlers.texts import Texts
 
 
 def connect(settings: Settings, name: str) -> Any:
@@ -39,6 +42,19 @@ def provider_of(settings: Settings, clock: Callable[[], datetime]) -> Provider |
             settings.alimtalk_url or SOLAPI,
         )  # fmt: skip
     return SignedPost(settings.alimtalk_url, secret, clock) if settings.alimtalk_provider == "webhook" else None
+
+
+def mail_of(settings: Settings, texts: Mapping[str, Texts], clock: Callable[[], datetime]) -> ByMail | None:
+    """E-mail over the server the settings name; in clear on this machine only."""
+    if not settings.email_server:
+        return None
+    parts = urlsplit(settings.email_server)
+    at_once, host = parts.scheme == "smtps", parts.hostname or ""
+    password = settings.email_password.get_secret_value()
+    server = MailServer(
+        host, parts.port or (465 if at_once else 587), at_once, is_loopback(host), settings.email_user, password
+    )
+    return ByMail(server, settings.email_from, texts, settings.public_url, clock, settings.email_test_address)
 
 
 def by_kind(provider: Provider | None, events: Provider | None) -> dict[Kind, Provider]:

@@ -189,6 +189,7 @@ class DemoBank:
             factors=found.factors,
             locked_factors=("card",) if found.card == "locked" else (),
             other_certificate=found.other_certificate,
+            email=f"{found.id}@customers.example",  # RFC 2606: nobody's
         )
 
     def _cell(self, number: CustomerNumber, cell: int) -> str:

@@ -1,8 +1,9 @@
 """Kinds of values settings have in common; each says by its error what an operator does about it."""
 
 import ipaddress
+import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import AfterValidator, StringConstraints
 from pydantic_core import PydanticCustomError
@@ -12,6 +13,18 @@ PlainName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 .-
 
 PhoneNumber = Annotated[str, StringConstraints(pattern=r"^[0-9]{0,15}$")]
 """Digits only, ITU-T E.164: 15 at most; empty where there is none."""
+
+ADDRESS: Final = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,253}[A-Za-z0-9])?")
+"""An e-mail address that every server takes (RFC 5321 §4.1.2, without quotes and without SMTPUTF8)."""
+
+
+def _mail(address: str) -> str:
+    if address and not ADDRESS.fullmatch(address):
+        raise PydanticCustomError("mail_address", "an e-mail address")
+    return address
+
+
+MailAddress = Annotated[str, AfterValidator(_mail)]
 
 
 def _there(file: Path) -> Path:

@@ -1,4 +1,4 @@
-"""The ways to a customer beside the chats: 알림톡, text messages; which is tried first, and how fast."""
+"""The ways to a customer beside the chats: 알림톡, text messages, e-mail; which is tried first, and how fast."""
 
 import re
 from typing import Final, Literal
@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, Field, SecretStr, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from bot.settings.kinds import ExistingFile, PhoneNumber, is_loopback
+from bot.settings.kinds import ExistingFile, MailAddress, PhoneNumber, is_loopback
 
 WAYS: Final = frozenset({"chat", "alimtalk", "sms", "email"})
 
@@ -33,6 +33,15 @@ class Ways(BaseModel):
     """Test mode: everything the provider is given goes to this number, the operator's, and to nobody else."""
     alimtalk_prices: str = ""
     """Won a message as in `alimtalk=13,sms=18`, for `certtalk notices costs`."""
+    email_server: str = ""
+    """The mail server: `smtps://HOST[:465]`, or `smtp://HOST[:587]` with STARTTLS. Empty: no e-mail."""
+    email_user: str = ""
+    """Who we are to the mail server; empty where it asks nobody."""
+    email_password: SecretStr = SecretStr("")
+    email_from: MailAddress = ""
+    """Whom notices come from; an address of the bank's that may be answered."""
+    email_test_address: MailAddress = ""
+    """Test mode: every e-mail goes to this address, the operator's, and to nobody else."""
     notice_order: str = "chat,alimtalk,sms,email"
     """Ways to a customer, tried in this order; those that are not set up are passed over."""
     reminders_per_second: int = Field(25, ge=1, le=10_000)
@@ -95,6 +104,29 @@ class Ways(BaseModel):
         if not all(re.fullmatch(r"(alimtalk|sms|lms|event)=[0-9]{1,4}(\.[0-9]{1,2})?", one) for one in listed):
             raise PydanticCustomError("prices", "kind=won")
         return ",".join(listed)
+
+    @field_validator("email_server")
+    @classmethod
+    def _a_mail_server(cls, url: str) -> str:
+        if url:
+            try:
+                parts = urlsplit(url)
+                sane = bool(parts.hostname) and (parts.port is None or parts.port > 0)
+            except ValueError:
+                sane = False
+            if not sane or not re.fullmatch(r"smtps?://[A-Za-z0-9.\[\]:-]+", url):
+                raise PydanticCustomError("email_server", "smtp:// or smtps://")
+        return url
+
+    @field_validator("email_from", "email_test_address")
+    @classmethod
+    def _whom_mail_comes_from_and_goes_to(cls, address: str, info: ValidationInfo) -> str:
+        if not address and info.data.get("email_server"):
+            if info.field_name == "email_from":
+                raise PydanticCustomError("mail_address", "needed with a server")
+            if info.data.get("demo", True):
+                raise PydanticCustomError("test_address_needed", "the demo writes to the operator only")
+        return address
 
     @field_validator("notice_order")
     @classmethod

@@ -16,7 +16,7 @@ from bot.storage.database import open_database
 from bot.storage.sendings import Sendings
 from tests.providers import KEY, PFID, SECRET, SENDER, FakeReceiver, FakeSolapi
 
-ARGUMENTS = argparse.Namespace(template=None)
+ARGUMENTS = argparse.Namespace(template=None, email=False)
 PHONE = "01055550000"
 SHIPPED = load_templates(None, "http://127.0.0.1:8710")
 CODES = {("ko", "reminder.ahead"): "T1", ("ko", "reminder.today"): "T2", ("ko", "reminder.after"): "T3"}
@@ -70,7 +70,7 @@ async def test_one_letter_is_enough_to_differ(
 async def test_a_test_goes_to_the_operator(
     tmp_path: Path, solapi: FakeSolapi, capsys: pytest.CaptureFixture[str], template: str | None, kind: str
 ) -> None:
-    arguments = argparse.Namespace(template=template)
+    arguments = argparse.Namespace(template=template, email=False)
     assert await notice_verbs.test_one(arguments, settings(tmp_path, solapi)) == 0
     assert solapi.sent == [(kind, PHONE)]
     assert PHONE not in capsys.readouterr().out
