@@ -144,6 +144,9 @@ class Issuing(PageStep, Proving):
 
     async def may_issue(self, turn: Turn, customer: BankCustomer, csr: bytes, r: bytes) -> Refused | None:
         """Whatever else may speak against issuing, the fee last: who pays gets a certificate."""
+        if await self._stopped_since(turn):
+            turn.data.pop("proof", None)
+            return Refused("proof_lapsed", final=True)
         try:
             kind, succession = turn.data["kind"], self.succession(turn)
             await self.office.registry.check(customer, kind, csr, r, turn.customer, turn.now, succession)
@@ -156,6 +159,13 @@ class Issuing(PageStep, Proving):
         except BankUnavailable:
             return Refused("unavailable")
         return None
+
+    async def _stopped_since(self, turn: Turn) -> bool:
+        """Whether somebody has proven to be this customer, and stopped a certificate, after the proof this rests on."""
+        if not (proof := turn.data.get("proof")):
+            return False
+        stopped = await self.office.owners.stopped_at(turn.data["number"])
+        return stopped is not None and stopped > datetime.fromisoformat(proof["at"])
 
     async def show_page(self, turn: Turn) -> Mapping[str, Any]:
         """What the secure page shows before anything is spent."""

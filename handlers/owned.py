@@ -13,6 +13,9 @@ from handlers.texts import KOREA
 RENEWAL: Final = timedelta(days=30)
 """How long before the day of its end a certificate may be renewed."""
 
+STOPPED: Final = "stopped"
+"""In the audit, of a customer: what was proven before ends with it."""
+
 State = Literal["valid", "held", "expired"]
 
 
@@ -71,5 +74,8 @@ class Owners(Protocol):
 
     async def unkept(self, number: CustomerNumber) -> Sequence[Unkept]:
         """Issued, or about to be, on a page that is still open: perhaps somebody else's doing."""
+
+    async def stopped_at(self, number: CustomerNumber) -> datetime | None:
+        """When the customer last said, proven, that a certificate is to be stopped or ended (`STOPPED`)."""
 
     async def places(self, serial: str) -> Places: ...

@@ -9,9 +9,9 @@ from typing import Any, ClassVar, Final
 
 from ca.revocation import HOLD_LASTS
 from handlers.bank import BankCustomer
-from handlers.effects import ChangeStatus
+from handlers.effects import Audit, ChangeStatus
 from handlers.flow import SKIP, Again, Ask, Done, Goto, Stop, Taken, Turn
-from handlers.owned import Owned, Unkept
+from handlers.owned import STOPPED, Owned, Unkept
 from handlers.proof_page import ProvingOnPage
 
 HOLDS: Final = frozenset({"hold", "hold_all", "not_me"})
@@ -169,6 +169,9 @@ class Revoke(ProvingOnPage):
         if wish not in {"hold_all", "not_me"}:
             fitting = [one for one in fitting if one.serial == turn.data.get("serial")]
         waiting = await self._waiting(turn, fitting)
+        if wish != "release":
+            # A page that has not issued yet may be a thief's as well: it needs a new proof.
+            turn.effect(Audit(STOPPED, turn.data["number"], {"wish": wish}))
         if not fitting and not waiting:
             return await self.nothing(turn)
         reference = self.office.reference()

@@ -13,7 +13,7 @@ from bot.storage.instants import instant
 from ca.ports import Record, Status
 from handlers.bank import CustomerNumber
 from handlers.message import CustomerId
-from handlers.owned import Owned, Places, Unkept
+from handlers.owned import STOPPED, Owned, Places, Unkept
 
 
 class OwnerRecords:
@@ -56,6 +56,15 @@ class OwnerRecords:
                 number=number,
             )
             return [Unkept(row["serial"], row["profile"]) for row in rows]
+
+        return await self.database.read(look)
+
+    async def stopped_at(self, number: CustomerNumber) -> datetime | None:
+        def look(tx: Tx) -> datetime | None:
+            row = tx.one(
+                "SELECT max(at) AS at FROM audit WHERE subject = :number AND act = :act", number=number, act=STOPPED
+            )
+            return instant(row["at"]) if row and row["at"] else None
 
         return await self.database.read(look)
 

@@ -5,6 +5,7 @@ import pytest
 from ca.errors import SignerUnavailable
 from ca.ports import Record
 from ca.registration import RegistrationAuthority
+from handlers.flow import Accepted, Refused
 from handlers.message import Choice
 from tests.talking import House, Talk
 
@@ -71,3 +72,30 @@ async def test_what_the_signer_has_not_signed_yet_never_will_be(house: House, mo
     assert await standing(house) == [("failed", 0)]
     await house.service.registration.reconcile(house.clock())
     assert await standing(house) == [("failed", 0)]
+
+
+@pytest.mark.parametrize(("journey", "wish"), [("enroll", "not_me"), ("reissue", "hold_all"), ("reissue", "hold")])
+async def test_a_page_opened_before_issues_nothing_after(house: House, journey: str, wish: str) -> None:
+    """The thief has shown a code and holds the card; the page, or another one in its place, is submitted too late."""
+    thief, owner = house.talk(), house.talk("kim", "console", customer="owner")
+    if journey == "reissue":
+        await thief.walk(None)
+        await thief.presses(Choice("start:reissue", ""), "identity.code.ask")
+        await thief.says(await thief.code(), "reissue.why.ask")
+        for value in ("why=moved", "place=this_pc", "review=confirm"):
+            await thief.presses(thief.valued(value))
+    else:
+        await thief.walk("page")
+    before, page = await standing(house), thief.page()
+    await owner.presses(Choice(f"start:revoke:{wish}", ""))
+    await owner.says(owner.demo.accounts[0])
+    await owner.says(owner.demo.name)
+    await owner.says(await owner.code())
+    assert await page.submit(key=1) == Refused("proof_lapsed", final=True)
+    await thief.presses(Choice("page=new_link", ""), "identity.lapsed", "identity.code.ask")
+    assert [in_place for _, in_place in await standing(house)] == [in_place for _, in_place in before]
+    assert {status for status, _ in await standing(house)} <= {"held"}
+
+    # Whoever has proven it anew goes on.
+    await thief.says(await thief.code())
+    assert isinstance(await thief.page().submit(key=1), Accepted)
