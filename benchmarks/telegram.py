@@ -11,11 +11,13 @@ import asyncio
 import itertools
 import sys
 import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
-from benchmarks.measuring import cpu_seconds, in_fast_loop, machine, pin, table
-from benchmarks.turns import CLIENT, TURNS, make_ca, served
-from tests.live import free_port
+from benchmarks.measuring import in_fast_loop, machine, pin, table
+from benchmarks.serving import CLIENT, real_service
+from benchmarks.visitors import TURNS, spent
 from tests.telegram.person import Person
 from tests.telegram.server import TOKEN, BotApi
 
@@ -33,7 +35,6 @@ from telegram.request import HTTPXRequest
 transport.Wire = lambda connections=64: HTTPXRequest(connection_pool_size=connections)
 """,
 }
-SERVE = "import sys\n{wire}\nfrom bot.cli import main\nsys.exit(main(sys.argv[1:]))"
 
 
 class Crowd:
@@ -80,50 +81,37 @@ class Crowd:
             await asyncio.sleep(QUIET)
 
 
-async def measure(folder: Path, mode: str, wire: str, seconds: float) -> tuple[float, float, float]:
-    """Turns a processor second, turns a second, calls a turn."""
-    api, port = BotApi(), free_port()
-    passphrase = folder / "passphrase"
-    passphrase.write_text("for a benchmark only\n", "utf-8")
-    passphrase.chmod(0o600)
+class Talking:
+    """A service and a crowd that talk to each other, warm."""
+
+    def __init__(self, api: BotApi, process: int) -> None:
+        self.api, self.process, self.crowd = api, process, Crowd(api, PEOPLE)
+
+    async def go_on(self, seconds: float) -> int:
+        """Talk for so long, until the last one is answered. How many turns it were."""
+        said = self.crowd.said
+        self.crowd.begin()
+        await asyncio.sleep(seconds)
+        await self.crowd.silence()
+        return self.crowd.said - said
+
+
+@asynccontextmanager
+async def through_telegram(folder: Path, mode: str, code: str = "") -> AsyncIterator[Talking]:
+    api = BotApi()
+    settings = {
+        "telegram_token": TOKEN, "telegram_mode": mode, "telegram_per_second": "100000",
+        **({"telegram_webhook_secret": "for-a-benchmark-only"} if mode == "webhook" else {}),
+    }  # fmt: skip
     async with api.serving():
-        environment = {
-            "CERTTALK_DEMO": "false", "CERTTALK_CA_KEY": "p-256", "CERTTALK_CA_PASSPHRASE_FILE": str(passphrase),
-            "CERTTALK_BANK": "benchmarks.bare:bank", "CERTTALK_SMS": "benchmarks.bare:sms",
-            "CERTTALK_MESSAGES_PER_MINUTE": "6000", "CERTTALK_LOG_LEVEL": "warning",
-            "CERTTALK_TELEGRAM_TOKEN": TOKEN, "CERTTALK_TELEGRAM_API_URL": api.url, "CERTTALK_TELEGRAM_MODE": mode,
-            "CERTTALK_TELEGRAM_PER_SECOND": "100000",
-        }  # fmt: skip
-        if mode == "webhook":
-            environment["CERTTALK_TELEGRAM_WEBHOOK_SECRET"] = "for-a-benchmark-only"
-        await asyncio.to_thread(make_ca, folder / "data", environment)
-        command = [
-            sys.executable,
-            "-c",
-            SERVE.format(wire=wire),
-            "serve",
-            "--data",
-            str(folder / "data"),
-            "--port",
-            str(port),
-        ]
-        server = served(command, port, environment, folder / "serve.log")
-        process = await asyncio.to_thread(server.__enter__)
+        server = real_service(folder, settings | {"telegram_api_url": api.url}, code)
+        _, process = await asyncio.to_thread(server.__enter__)  # it asks this loop's server while it starts
         try:
-            crowd = Crowd(api, PEOPLE)
-            crowd.begin()  # a warm start: the first message of a customer makes rows and templates
-            await asyncio.sleep(2)
-            await crowd.silence()
-            said, calls, spent = crowd.said, len(api.log), cpu_seconds(process) or 0.0
-            crowd.begin()
-            await asyncio.sleep(seconds)
-            wall = seconds
-            await crowd.silence()
-            spent = (cpu_seconds(process) or 0.0) - spent
-            turns, calls = crowd.said - said, len(api.log) - calls
+            talking = Talking(api, process)
+            await talking.go_on(2)  # a warm start: the first message of a customer makes rows and templates
+            yield talking
         finally:
             await asyncio.to_thread(server.__exit__, None, None, None)
-    return turns / spent if spent else 0.0, turns / wall, calls / turns
 
 
 async def main(seconds: float) -> None:
@@ -132,10 +120,19 @@ async def main(seconds: float) -> None:
     ours = 0.0
     for mode, (name, wire) in itertools.product(("polling", "webhook"), WIRES.items()):
         with tempfile.TemporaryDirectory(prefix="certtalk-bench-") as folder:
-            per_cpu, rate, calls = await measure(Path(folder), mode, wire, seconds)
-        ours = ours if wire else per_cpu
-        rows.append([f"{mode}, {name}", f"{per_cpu:,.0f}", f"{ours / per_cpu:.2f}", f"{rate:,.0f}", f"{calls:.1f}"])
-    heads = ("", "turns a CPU second", "ours is × as many", "a second", "calls a turn")
+            async with through_telegram(Path(folder), mode, wire) as talking:
+                before, calls = spent(talking.process), len(talking.api.log)
+                turns = await talking.go_on(seconds)
+                after, calls = spent(talking.process), len(talking.api.log) - calls
+        server, client = (b - a for a, b in zip(before, after, strict=True))
+        ours = ours if wire else turns / server
+        rows.append([
+            f"{mode}, {name}", f"{turns / server:,.0f}", f"{ours / (turns / server):.2f}", f"{turns / seconds:,.0f}",
+            f"{calls / turns:.1f}", f"{1000 * server / turns:.3f}", f"{1000 * client / turns:.3f}",
+        ])  # fmt: skip
+    heads = (
+        "", "turns a CPU second", "ours is × as many", "a second", "calls a turn", "CPU ms each", "client's",
+    )  # fmt: skip
     table("Turns through Telegram", heads, rows)
 
 
