@@ -32,7 +32,7 @@ def in_a_fresh_process() -> tuple[float, float]:
 
 def build() -> None:
     before, started = resident_megabytes(os.getpid()) or 0.0, time.perf_counter()
-    Understanding().match("인증서")
+    _ = Understanding().hear("인증서").understood
     print(time.perf_counter() - started, (resident_megabytes(os.getpid()) or 0.0) - before)
 
 
@@ -41,7 +41,7 @@ def main(seconds: float) -> None:
     rows = []
     for name, messages in MESSAGES.items():
         turn = itertools.cycle(messages)
-        rows.append([name, *repeated(seconds, lambda: understanding.match(next(turn))).cells()])  # noqa: B023
+        rows.append([name, *repeated(seconds, lambda: understanding.hear(next(turn)).understood).cells()])  # noqa: B023
     table("Understanding a message", ("", "a second", "p50 ms", "p95 ms", "p99 ms"), rows)
     took, kept = in_a_fresh_process()
     print(f"\nReading the model: {took:.2f} s once a process; it keeps {kept:.0f} MiB.")

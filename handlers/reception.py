@@ -22,7 +22,7 @@ from handlers.message import CustomerId, Incoming
 from handlers.moving import LeftBehind
 from handlers.talk import Talk
 from handlers.texts import Texts
-from handlers.understanding import Understanding, Understood
+from handlers.understanding import Understanding, Understood, Utterance
 from handlers.understanding.matcher import ACTS
 from handlers.wording import MENU
 
@@ -65,31 +65,31 @@ class Reception:
 
     async def hear(self, draft: Draft, said: Incoming) -> None:
         """Decide the whole turn; `draft` holds the result."""
-        text, choice = said.text, said.choice
-        secret = choice is None and self._is_secret(draft, text)
-        draft.history = masking.SECRET if secret else self._for_the_history(draft, text)
-        if choice is None and text and not secret:
-            choice = self._pressed_by_typing(draft, text)
+        heard, choice = self.understanding.hear(said.text), said.choice
+        secret = choice is None and self._is_secret(draft, heard)
+        draft.history = masking.SECRET if secret else self._for_the_history(draft, heard.text)
+        if choice is None and heard.text and not secret:
+            choice = self._pressed_by_typing(draft, heard)
         if choice is not None:
-            draft.history = self._label(draft, choice) or masking.text(text)
-        if draft.talk.clerk and not await self._is_for_us(draft, text, choice):
+            draft.history = self._label(draft, choice) or masking.text(heard.text)
+        if draft.talk.clerk and not await self._is_for_us(draft, heard, choice):
             if not draft.replies and said.channel in self.must_answer:
                 draft.say("person.noted")
             return
         if await self.journeys.outdated(draft):
             return
-        commanded = self.understanding.command(text) is not None or (choice or "").startswith("cmd:")
+        commanded = heard.steers.command is not None or (choice or "").startswith("cmd:")
         if await self.journeys.lapsed(draft, commanded=commanded):
             return
         if choice is not None:
             await self._press(draft, choice)
         else:
-            await self._listen(draft, text)
+            await self._listen(draft, heard)
 
-    async def _is_for_us(self, draft: Draft, text: str, choice: str | None) -> bool:
+    async def _is_for_us(self, draft: Draft, heard: Utterance, choice: str | None) -> bool:
         """While a clerk has the conversation: leaving it, and what cannot wait. They read the rest in the history."""
         talk = draft.talk
-        if choice is None and self.understanding.command(text) == "cancel":
+        if choice is None and heard.steers.command == "cancel":
             choice = "cmd:cancel"
         if talk.flow is not None and talk.flow.flow in URGENT_FLOWS:
             return True
@@ -98,8 +98,8 @@ class Reception:
             return False
         wish = choice or ""
         if choice is None:
-            understood = self.understanding.match(text)
-            wish = f"means:{understood.slugs[0]}" if understood.decision == "answer" else ""
+            surely = heard.understood.decision == "answer"
+            wish = f"means:{heard.understood.slugs[0]}" if surely else ""
         verb, _, what = wish.partition(":")
         if not ((verb == "means" and what in URGENT) or (verb in ("start", "switch") and what in URGENT_FLOWS)):
             return False
@@ -145,9 +145,10 @@ class Reception:
 
     # -- buttons ----------------------------------------------------------------------------------------------
 
-    def _pressed_by_typing(self, draft: Draft, text: str) -> str | None:
-        if self.understanding.command(text):
+    def _pressed_by_typing(self, draft: Draft, heard: Utterance) -> str | None:
+        if heard.steers.command:
             return None
+        text = heard.text
         offered = [(value, label) for value, label in draft.talk.offered]
         # Outside a journey the buttons are suggestions: "발급" is a wish of its own, not half of "발급 준비물".
         picked = forgiving.pick(text, offered, exactly=draft.talk.flow is None)
@@ -160,10 +161,10 @@ class Reception:
             picked = next((v for v, _ in offered if v.partition("=")[2].partition("~")[0] in AFFIRMING[wanted]), None)
         return picked
 
-    def _is_secret(self, draft: Draft, text: str) -> bool:
+    def _is_secret(self, draft: Draft, heard: Utterance) -> bool:
         state = draft.talk.flow
         asked = state is not None and self.takes_secret(state.flow, state.step)
-        return asked and self.understanding.command(text) is None
+        return asked and heard.steers.command is None
 
     def takes_secret(self, flow: str, step: str) -> bool:
         """Whether a secret is typed at that step."""
@@ -256,37 +257,37 @@ class Reception:
 
     # -- words ------------------------------------------------------------------------------------------------
 
-    async def _listen(self, draft: Draft, text: str) -> None:
-        command = self.understanding.command(text)
-        if (locale := self.understanding.language(text)) is not None:
-            await self.interruptions.speak(draft, locale)
-        elif command is not None:
-            await self.interruptions.obey(draft, command)
-        elif (named := self.understanding.journey(text)) is not None and not self._is_secret(draft, text):
-            await self.journeys.begin(draft, named)
+    async def _listen(self, draft: Draft, heard: Utterance) -> None:
+        steers = heard.steers
+        if steers.language is not None:
+            await self.interruptions.speak(draft, steers.language)
+        elif steers.command is not None:
+            await self.interruptions.obey(draft, steers.command)
+        elif steers.journey is not None and not self._is_secret(draft, heard):
+            await self.journeys.begin(draft, steers.journey)
         elif draft.talk.flow is not None:
-            await self._answer_step(draft, draft.talk.flow, text)
+            await self._answer_step(draft, draft.talk.flow, heard)
         else:
-            await self._answer_question(draft, text)
+            await self._answer_question(draft, heard)
 
-    async def _answer_step(self, draft: Draft, state: FlowState, text: str) -> None:
+    async def _answer_step(self, draft: Draft, state: FlowState, heard: Utterance) -> None:
         walker = self.journeys.walker(draft, state)
         # A name could be anything: there a question is heard as a question first.
         first = state.step in walker.flow.questions_first
-        if first and (asked := self._question(text)):
+        if first and (asked := self._question(heard)):
             await self._answer_aside(draft, asked)
             return
-        outcome = await walker.hear(text)
+        outcome = await walker.hear(heard.text)
         # Only what is no answer is worth understanding.
-        if isinstance(outcome, Again) and not outcome.meant and not first and (asked := self._question(text)):
+        if isinstance(outcome, Again) and not outcome.meant and not first and (asked := self._question(heard)):
             await self._answer_aside(draft, asked)
             return
         await self.journeys.settle(draft, walker, outcome)
 
-    def _question(self, text: str) -> Understood | None:
-        """What `text` asks, if it is surely a question of ours, or likely one that is put like a question."""
-        understood = self.understanding.match(text)
-        likely = understood.accept and _QUESTION.search(text) is not None
+    def _question(self, heard: Utterance) -> Understood | None:
+        """What is asked, if it is surely a question of ours, or likely one that is put like a question."""
+        understood = heard.understood
+        likely = understood.accept and _QUESTION.search(heard.text) is not None
         return understood if understood.decision == "answer" or likely else None
 
     async def _answer_aside(self, draft: Draft, understood: Understood) -> None:
@@ -299,17 +300,16 @@ class Reception:
             draft.say("common.did_you_mean", *(f"means:{slug}" for slug in understood.slugs[:3]))
             await self.journeys.ask_again(draft)
 
-    async def _answer_question(self, draft: Draft, text: str) -> None:
-        understood = self.understanding.match(text)
-        talk = draft.talk
-        talk.asked = masking.text(text)[:LONGEST_KEPT]
-        if wishes := self.understanding.wishes(text):
-            first, *rest = wishes
+    async def _answer_question(self, draft: Draft, heard: Utterance) -> None:
+        understood, talk = heard.understood, draft.talk
+        talk.asked = masking.text(heard.text)[:LONGEST_KEPT]
+        if heard.wishes:
+            first, *rest = heard.wishes
             await self._serve(draft, first)
             if rest and talk.flow is None:
                 draft.say("common.also_asked", *(f"means:{slug}" for slug in rest[:ALSO_OFFERED]))
             return
-        if understood.slugs or text.strip():
+        if understood.slugs or heard.text.strip():
             why: Literal["unsure", "unknown"] = "unsure" if understood.accept else "unknown"
             draft.effects.append(Unanswered(talk.asked, understood.slugs[:3], why))
         talk.misses += 1

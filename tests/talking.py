@@ -336,7 +336,7 @@ _learned = cache(Understanding)
 def unsure() -> str:
     """A question that is asked back, however the examples are being taught just now."""
     near = ("얼마예요?", "언제까지 써요?", "어떻게 해요?", "어디까지 했죠?", "뭐가 필요해요?", "기간이 얼마나 돼요?")
-    return next(said for said in near if _learned().match(said).decision == "clarify")
+    return next(said for said in near if _learned().hear(said).understood.decision == "clarify")
 
 
 @pytest.fixture

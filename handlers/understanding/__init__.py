@@ -1,6 +1,8 @@
 """Free text to what it means: a command, a language asked for, or the label it most likely stands for."""
 
-from handlers.understanding.commands import Command, command, journey, language
+from functools import cached_property
+
+from handlers.understanding.commands import Command, Steering, steering
 from handlers.understanding.matcher import Matcher, Understood
 from handlers.understanding.model import Model, shipped_model
 
@@ -8,13 +10,35 @@ __all__ = [
     "Command",
     "Matcher",
     "Model",
+    "Steering",
     "Understanding",
     "Understood",
-    "command",
-    "journey",
-    "language",
+    "Utterance",
     "shipped_model",
+    "steering",
 ]
+
+
+class Utterance:
+    """One message, understood as far as it is asked about, and nothing of it twice."""
+
+    def __init__(self, text: str, matcher: Matcher) -> None:
+        self.text, self._matcher = text, matcher
+
+    @cached_property
+    def steers(self) -> Steering:
+        """What it is by its words alone, if it is nothing else."""
+        return steering(self.text)
+
+    @cached_property
+    def understood(self) -> Understood:
+        """What it most likely means."""
+        return self._matcher.match(self.text)
+
+    @cached_property
+    def wishes(self) -> tuple[str, ...]:
+        """Everything it surely asks for, the most urgent first; mostly one label, none when nothing is sure."""
+        return self._matcher.wishes(self.text, self.understood)
 
 
 class Understanding:
@@ -31,21 +55,5 @@ class Understanding:
         """Answer from `model` from the next message on."""
         self._matcher = Matcher(model)
 
-    def command(self, text: str) -> Command | None:
-        """The command `text` is, if it is nothing else."""
-        return command(text)
-
-    def language(self, text: str) -> str | None:
-        """The locale `text` asks for by name ("영어로", "English please"), if it is nothing else."""
-        return language(text)
-
-    def journey(self, text: str) -> str | None:
-        """The journey (`FLOW` or `FLOW:WISH`) that `text` names, if it is nothing else."""
-        return journey(text)
-
-    def wishes(self, text: str) -> tuple[str, ...]:
-        """Everything `text` surely asks for, the most urgent first; mostly one label, none when nothing is sure."""
-        return self._matcher.wishes(text)
-
-    def match(self, text: str) -> Understood:
-        return self._matcher.match(text)
+    def hear(self, text: str) -> Utterance:
+        return Utterance(text, self._matcher)

@@ -5,6 +5,7 @@ Only a whole message is a command: "취소" is one, "카드 결제 취소" is no
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import Final, Literal, cast
 
@@ -20,39 +21,35 @@ _POLITE: Final = re.compile(r"(?<=..)(해?주세요|해?줘요?|할게요|할래
 _TOO_LONG: Final = 40
 
 
-def command(text: str) -> Command | None:
-    """The command `text` is, if it is nothing else. Korean typed on an English keyboard is understood.
+@dataclass(frozen=True, slots=True)
+class Steering:
+    """What a message is by its own words, if it is nothing else."""
 
-    A language's own name asks for another language too; `language` says which one.
-    """
-    found = _look_up("commands", text)
-    return cast("Command | None", found) or ("language" if language(text) else None)
-
-
-def language(text: str) -> Lang | None:
-    """The language `text` asks for by its name, if it is nothing else."""
-    return cast("Lang | None", _look_up("languages", text))
-
-
-def journey(text: str) -> str | None:
-    """What `text` begins by its own words, if it is nothing else: `revoke:release`, `reminders`.
-
-    For wishes that the model has no label of: it was taught the catalogue's.
-    """
-    return _look_up("journeys", text)
+    command: Command | None = None
+    """A language's own name asks for another language too; `language` says which one."""
+    language: Lang | None = None
+    """The language asked for by its name ("영어로", "English please")."""
+    journey: str | None = None
+    """What is begun by its own words: `revoke:release`, `reminders`. For wishes that the model has no label of: it
+    was taught the catalogue's."""
 
 
-def _look_up(table: str, text: str) -> str | None:
+def steering(text: str) -> Steering:
+    """What `text` steers to. Korean typed on an English keyboard is understood."""
     if len(text) > _TOO_LONG:
-        return None
-    words = _words(table)
-    for said in (text, as_korean(text)):
-        if said is not None:
-            squeezed = _NOISE.sub("", tidy(said))
-            found = words.get(squeezed) or words.get(_POLITE.sub("", squeezed))
-            if found is not None:
-                return found
-    return None
+        return Steering()
+    spellings = []
+    for said in filter(None, (text, as_korean(text))):
+        squeezed = _NOISE.sub("", tidy(said))
+        spellings += [squeezed, _POLITE.sub("", squeezed)]
+
+    def meant(table: str) -> str | None:
+        words = _words(table)
+        return next((words[one] for one in spellings if one in words), None)
+
+    language = cast("Lang | None", meant("languages"))
+    command = cast("Command | None", meant("commands")) or ("language" if language else None)
+    return Steering(command, language, meant("journeys"))
 
 
 @cache

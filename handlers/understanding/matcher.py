@@ -70,12 +70,11 @@ class Matcher:
             return self._said_as_taught(taught, scores, lang)
         return self._judge(scores, lang)
 
-    def wishes(self, text: str) -> tuple[str, ...]:
+    def wishes(self, text: str, whole: Understood) -> tuple[str, ...]:
         """Every label that `text` surely asks for, the most urgent first: of several clauses, each one's own.
 
-        None where neither the whole nor two clauses of it are sure.
+        `whole` is what it means as a whole. None where neither that nor two clauses of it are sure.
         """
-        whole = self.match(text)
         if not whole.accept:
             return ()
         found: dict[str, None] = {}

@@ -113,7 +113,7 @@ async def test_what_was_taught_is_answered_by_the_running_service(talk: Talk, li
     understanding = Understanding()
     own = keeping.OperatorsModel(data, understanding)
     await own.refresh()
-    understood = understanding.match("화성 갈 차비!")
+    understood = understanding.hear("화성 갈 차비!").understood
     assert (understood.slugs[0], understood.decision) == ("faq_fee", "answer")
     (data / keeping.FILE).unlink()
     await own.refresh()

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.learning import utterances
-from handlers.understanding import Matcher, Understanding, command, language, shipped_model
+from handlers.understanding import Matcher, Understanding, shipped_model, steering
 from handlers.understanding.keyboard import as_korean, jamo
 from handlers.understanding.lines import answer_lines
 from handlers.understanding.model import OUT_OF_SCOPE
@@ -162,7 +162,7 @@ COMMANDS = [
 
 @pytest.mark.parametrize(("text", "meant"), COMMANDS)
 def test_only_a_whole_message_is_a_command(text: str, meant: str | None) -> None:
-    assert command(text) == meant
+    assert steering(text).command == meant
 
 
 @pytest.mark.parametrize(
@@ -170,14 +170,14 @@ def test_only_a_whole_message_is_a_command(text: str, meant: str | None) -> None
     [("English", "en"), ("영어로 해줘", "en"), ("한국어", "ko"), ("in Korean please", "ko"), ("언어", None)],
 )
 def test_a_language_is_asked_for_by_name(text: str, locale: str | None) -> None:
-    assert language(text) == locale
+    assert steering(text).language == locale
 
 
 def test_the_conversation_gets_all_of_it_in_one_place() -> None:
     understanding = Understanding()
-    assert understanding.command("뒤로") == "back"
-    assert understanding.language("English") == "en"
-    assert understanding.match("수수료가 얼마예요").slugs[0] == "faq_fee"
+    assert understanding.hear("뒤로").steers.command == "back"
+    assert understanding.hear("English").steers.language == "en"
+    assert understanding.hear("수수료가 얼마예요").understood.slugs[0] == "faq_fee"
 
 
 def test_lines_are_answered_one_by_one() -> None:
