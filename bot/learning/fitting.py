@@ -16,8 +16,8 @@ from handlers.understanding.matcher import bare
 from handlers.understanding.model import Model, Taught
 from handlers.understanding.reading import language, tidy
 
-LARGEST: Final = 40_000
-"""Features kept, those with the most to say: the file stays at about two megabytes."""
+LARGEST: Final = 80_000
+"""Features kept, those with the most to say: of 98,000, 40,000 lose a point in cross-validation, 80,000 none."""
 REGULARITY: Final = 2.0
 SEED: Final = 20261122
 SECOND_WISH: Final = 0.7
