@@ -8,6 +8,7 @@ examples are learned once: starting a service is cheap enough to do it before ev
 """
 
 import base64
+import os
 import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
@@ -87,6 +88,8 @@ class House:
 
     def __init__(self, data: Path, clock: Clock, settings: Mapping[str, object]) -> None:
         self.data, self.clock, self.settings, self.restarts = data, clock, dict(settings), False
+        self.door: type[Talk] | None = None
+        """Whose talks go through a channel's own door (`tests/wires.py`), where nothing else is said."""
         self._open = AsyncExitStack()
         self.service: Service
 
@@ -108,7 +111,8 @@ class House:
     def talk(self, who: str = "kim", channel: str = "web", customer: str | None = None) -> "Talk":
         demo = self.service.demo_bank.customer(who)
         assert demo is not None
-        return Talk(self, demo, channel, CustomerId(customer) if customer else demo_customer(who))
+        kind = self.door if self.door is not None and channel == "web" else Talk
+        return kind(self, demo, channel, CustomerId(customer) if customer else demo_customer(who))
 
     async def rows(self, sql: str, **named: object) -> list[dict[str, Any]]:
         return await self.service.database.read(lambda tx: tx.all(sql, **named))
@@ -346,12 +350,21 @@ def settings() -> dict[str, object]:
 
 
 @pytest.fixture
+def wire(request: pytest.FixtureRequest) -> str:
+    """At which channel's door the transcripts of this test are said; none: to the conversation itself."""
+    return str(getattr(request, "param", os.environ.get("CERTTALK_TEST_WIRE", "")))
+
+
+@pytest.fixture
 async def house(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Mapping[str, object]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Mapping[str, object], wire: str
 ) -> AsyncIterator[House]:
+    from tests import wires
+
     monkeypatch.setattr(app, "Vault", PreparedVault)
     monkeypatch.setattr(app, "Understanding", _learned)
-    opened = House(tmp_path / "data", Clock(), settings)
+    opened = House(tmp_path / "data", Clock(), (wires.SETTINGS if wire else {}) | dict(settings))
+    opened.door = wires.DOORS[wire] if wire else None
     await opened.start()
     yield opened
     await opened.stop()

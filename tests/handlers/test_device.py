@@ -27,6 +27,7 @@ async def test_a_wish_leads_to_its_page(
     assert link is None or link.label.endswith("열기")
 
 
+@pytest.mark.everywhere
 async def test_a_shared_pc(talk: Talk) -> None:
     await talk.says("PC방에서 인증서 써도 되나요?", "faq.faq_public_pc.answer")
     await talk.presses("공용 PC 정리", "cleanup.which.ask")

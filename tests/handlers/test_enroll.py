@@ -7,6 +7,7 @@ from handlers.flow import Accepted, Refused
 from tests.talking import House, Talk
 
 
+@pytest.mark.everywhere
 async def test_a_personal_certificate_from_hello_to_the_end(talk: Talk) -> None:
     await talk.says("안녕하세요", "common.greeting")
     await talk.presses("인증서 발급", "enroll.prepare.ask", at="enroll.prepare", progress=(1, 11))
@@ -100,6 +101,7 @@ async def test_the_way_is_the_same(house: House, who: str, way: str) -> None:
     assert len(await talk.certificates()) == 1
 
 
+@pytest.mark.everywhere
 async def test_in_english_every_bubble_is_english(house: House) -> None:
     talk = house.talk("smith")
     heard = [await talk.says("hello", "common.greeting")]

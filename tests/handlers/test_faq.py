@@ -17,6 +17,7 @@ async def test_a_sure_question(talk: Talk) -> None:
     assert talk.replies[0].key != "common.old_button"
 
 
+@pytest.mark.everywhere
 async def test_an_unsure_question_is_asked_back(talk: Talk) -> None:
     await talk.says(unsure(), "common.did_you_mean")
     assert 2 <= len(talk.labels) <= 4

@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from handlers.message import Choice
 from tests.talking import House, Talk
 
@@ -56,6 +58,7 @@ async def remind(talk: Talk) -> None:
     await talk.service.telling.work()
 
 
+@pytest.mark.everywhere
 async def test_a_reminder_with_its_three_buttons(talk: Talk) -> None:
     await talk.walk(None)
     await talk.hears()

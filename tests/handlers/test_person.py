@@ -7,6 +7,7 @@ from handlers.message import Choice
 from tests.talking import House, Talk
 
 
+@pytest.mark.everywhere
 async def test_a_message_for_a_person(talk: Talk) -> None:
     await talk.says("상담원 바꿔 주세요", "person.wish.ask", at="person.wish", progress=(1, 1))
     words = await talk.says("계좌 000-21-1101-011 이 안 돼요", "person.done", at=None)

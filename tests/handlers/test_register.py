@@ -275,6 +275,7 @@ async def test_once_is_enough_and_twenty_are(talk: Talk, answers: Answers) -> No
 # -- those registered -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.everywhere
 async def test_the_list_its_check_and_taking_one_off(talk: Talk, answers: Answers) -> None:
     await talk.presses(Choice("start:registered", ""), "registered.stop.none")
     await registers(talk, chain())

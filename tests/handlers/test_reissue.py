@@ -73,6 +73,7 @@ async def test_given_up_after_the_old_one_was_stopped(owner: Talk) -> None:
     assert await standing(owner) == [("revoked", "keyCompromise"), ("valid", None)]
 
 
+@pytest.mark.everywhere
 async def test_changes_at_the_review(owner: Talk) -> None:
     await to_why(owner)
     await owner.presses("잃어버렸어요", "reissue.why.means.lost", "enroll.place.ask")

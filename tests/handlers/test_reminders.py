@@ -69,6 +69,7 @@ async def test_the_settings_by_their_name(talk: Talk) -> None:
     await talk.says("알림설정", "reminders.what.ask")
 
 
+@pytest.mark.everywhere
 async def test_all_off_and_on_again(talk: Talk) -> None:
     await talk.walk(None)
     await talk.presses(OPEN, "reminders.what.ask")

@@ -62,6 +62,7 @@ async def standing(talk: Talk) -> list[tuple[str, int, str | None]]:
     return [(row["status"], row["in_place"], row["reason"]) for row in rows]
 
 
+@pytest.mark.everywhere
 async def test_with_the_old_key_and_nothing_else(owner: Talk) -> None:
     await to_the_page(owner)
     codes = len(await owner.codes())
@@ -83,6 +84,7 @@ async def test_with_the_old_key_and_nothing_else(owner: Talk) -> None:
     assert "갱신됐어요" in (await owner.sms())[0]
 
 
+@pytest.mark.everywhere
 async def test_as_oneself_when_the_old_file_is_gone(owner: Talk) -> None:
     await to_the_page(owner, "문자와 보안카드·OTP로")
     page = owner.page()

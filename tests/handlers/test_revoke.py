@@ -59,6 +59,7 @@ async def test_who_is_not_known_here_says_who_they_are(house: House) -> None:
     assert await status(stranger) == [("held", "certificateHold")]
 
 
+@pytest.mark.everywhere
 async def test_without_the_phone_the_card_is_enough(owner: Talk) -> None:
     await owner.presses(LOST, "revoke.wish.ask")
     await owner.presses("지금 멈추기", "identity.code.ask")
@@ -91,6 +92,7 @@ async def test_it_waits_for_nobody_else_and_then_goes_back(owner: Talk) -> None:
     await owner.says(await owner.code(), "revoke.done_held", "identity.code.ask", at="reissue.code")
 
 
+@pytest.mark.everywhere
 async def test_ended_for_good_only_after_asking_once_more(owner: Talk) -> None:
     await owner.presses(LOST, "revoke.wish.ask")
     await owner.presses("폐지하기", "identity.code.ask")
@@ -138,6 +140,7 @@ async def test_at_the_last_question_it_may_be_suspended_or_left(owner: Talk) -> 
     assert await status(owner) == [("held", "certificateHold")]
 
 
+@pytest.mark.everywhere
 async def test_released_with_both_factors_only(owner: Talk) -> None:
     await hold(owner)
     await owner.presses("되살리기", "identity.code.ask", at="revoke.code")

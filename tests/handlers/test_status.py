@@ -27,6 +27,7 @@ async def document(talk: Talk) -> bytes:
     return found[1]
 
 
+@pytest.mark.everywhere
 async def test_what_i_have(owner: Talk) -> None:
     words = await owner.presses(MINE, "status.done")
     assert "개인용 인증서 · 쓸 수 있어요" in words
@@ -73,6 +74,7 @@ async def test_a_link_lets_look_for_ninety_days(owner: Talk) -> None:
     await owner.says(await owner.code(), "status.done")
 
 
+@pytest.mark.everywhere
 async def test_the_public_file(owner: Talk) -> None:
     await owner.presses(MINE, "status.done")
     await owner.presses("인증서 파일(.cer)", "status.handed_file", "status.done_next")

@@ -27,6 +27,7 @@ async def reissue(talk: Talk, key: int) -> None:
     await talk.presses(talk.valued("works=later"))
 
 
+@pytest.mark.everywhere
 async def test_places_not_gone_through_are_remembered_over_two_replacements(owner: Talk) -> None:
     await owner.presses(PLACES, "identity.places.ask")
     await owner.says("우리은행")
