@@ -181,9 +181,9 @@ def test_hostile_input_costs_little(piece: str) -> None:
 @pytest.mark.parametrize(
     "said",
     [
-        "비밀번호: hunter2!A", "비밀번호:화성에서", "비번 = qwer", "비밀번호 Gildong!2026pw", "비밀번호는 hunter22 예요",
-        "pin 1234", "my password is hunter22", "password: letmein", "-----BEGIN ENCRYPTED PRIVATE KEY-----", "900101-1234567",
-        "4111 1111 1111 1111", "보안카드 3번 12 27번 34",
+        "비밀번호: hunter2!A", "비밀번호:화성에서", "비번 = qwer", "비밀번호 Gildong!2026pw",
+        "비밀번호는 hunter22 예요", "pin 1234", "my password is hunter22", "password: letmein",
+        "-----BEGIN ENCRYPTED PRIVATE KEY-----", "900101-1234567", "4111 1111 1111 1111", "보안카드 3번 12 27번 34",
     ],
 )  # fmt: skip
 def test_what_gives_a_secret_away(said: str) -> None:
@@ -195,8 +195,8 @@ def test_what_gives_a_secret_away(said: str) -> None:
     [
         "what are the password rules?", "I forgot my password, please help", "my password is wrong", "pin number?",
         "how do I change the password of my certificate", "비밀번호를 잊었어요", "비밀번호는 몇 자리예요?",
-        "비밀번호 10~30자 맞나요?", "비밀번호 change 하고 싶어요", "암호가 8자리 맞아요?", "password!!", "010-1234-5678",
-        "000-21-1101-011", "123456",
+        "비밀번호 10~30자 맞나요?", "비밀번호 change 하고 싶어요", "암호가 8자리 맞아요?", "password!!",
+        "010-1234-5678", "000-21-1101-011", "123456",
     ],
 )  # fmt: skip
 def test_a_question_about_passwords_gives_nothing_away(said: str) -> None:
