@@ -40,14 +40,19 @@ class Concepts:
                     for concept in concepts:
                         _add(self._slips, shorter, concept)
         self._openings = frozenset(shorter[:OPENING] for shorter in self._slips)
-        self._lengths = sorted({len(word) for word in self._korean}, reverse=True)
+        self._lengths: dict[str, list[int]] = {}
+        """How long the words are that begin with these two letters, the longest first."""
+        for word in sorted(self._korean, key=len, reverse=True):
+            lengths = self._lengths.setdefault(word[:2], [])
+            if len(word) not in lengths:
+                lengths.append(len(word))
 
     def korean(self, letters: str, starts: Sequence[int]) -> list[str]:
         """Concepts in `letters` (strokes of a text without blanks), looked for from each of `starts`."""
         found: list[str] = []
         end = 0
         for start in starts:
-            for length in self._lengths:
+            for length in self._lengths.get(letters[start : start + 2], ()):
                 piece = letters[start : start + length]
                 if len(piece) == length and piece in self._korean:
                     # A word inside a longer one (발급 in 재발급) is not a word of its own.

@@ -129,5 +129,6 @@ def bare(tidied: str) -> str:
 
 
 def _best_first(scores: Mapping[str, float]) -> list[tuple[str, float]]:
-    ours = ((slug, round(score, 6)) for slug, score in scores.items() if slug != OUT_OF_SCOPE)
-    return sorted(ours, key=lambda pair: (-pair[1], pair[0]))
+    """One more than is told: whoever knows the answer leaves it out."""
+    ours = sorted((-round(score, 6), slug) for slug, score in scores.items() if slug != OUT_OF_SCOPE)
+    return [(slug, -score) for score, slug in ours[: RANKED + 1]]

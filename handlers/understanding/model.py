@@ -79,12 +79,16 @@ class Model:
         rows, said = header["rows"], header["said"]
         hashes, at = _numbers("I", body, 0, rows)
         values, at = _numbers("f", body, at, rows)
-        self._multiplier, at = _numbers("H", body, at, rows)
-        self._weights = body[at : at + rows * len(self.labels)]
-        at += rows * len(self.labels)
+        multipliers, at = _numbers("H", body, at, rows)
+        width = len(self.labels)
+        lanes = bytearray(4 * width)
+        self._rows: dict[int, tuple[float, int, int]] = {}
+        """By a feature's hash: its value squared, its multiplier, and its weights times that, each in its lane."""
+        for row, (feature, value, multiplier) in enumerate(zip(hashes, values, multipliers, strict=True)):
+            lanes[::4] = body[at + row * width : at + row * width + width]
+            self._rows[feature] = value * value, multiplier, multiplier * int.from_bytes(lanes, "little")
+        at += rows * width
         taught, at = _numbers("Q", body, at, said)
-        self._value = values
-        self._row = dict(zip(hashes, range(rows), strict=True))
         self._said = dict(zip(taught, body[at : at + said], strict=True))
 
     @classmethod
@@ -134,21 +138,18 @@ class Model:
 
     def scores(self, features: Iterable[str]) -> dict[str, float]:
         """Every label's score for a message with these features."""
-        width = len(self.labels)
-        lanes = bytearray(4 * width)
         squared = 0.0
         summed = multiplied = 0
-        rows, weights, multiplier, value = self._row, self._weights, self._multiplier, self._value
+        rows = self._rows
         for feature in features:
             row = rows.get(zlib.crc32(feature.encode()))
-            if row is None:
-                continue
-            squared += value[row] * value[row]
-            lanes[::4] = weights[row * width : row * width + width]
-            multiplied += multiplier[row]
-            summed += multiplier[row] * int.from_bytes(lanes, "little")
+            if row is not None:
+                square, multiplier, lanes = row
+                squared += square
+                multiplied += multiplier
+                summed += lanes
         scale = self._unit / (math.sqrt(squared) or 1.0)
-        sums = array("I", summed.to_bytes(4 * width, "little"))
+        sums = array("I", summed.to_bytes(4 * len(self.labels), "little"))
         if byteorder == "big":
             sums.byteswap()
         middle = 128 * multiplied
