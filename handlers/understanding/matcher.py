@@ -130,5 +130,5 @@ def bare(tidied: str) -> str:
 
 def _best_first(scores: Mapping[str, float]) -> list[tuple[str, float]]:
     """One more than is told: whoever knows the answer leaves it out."""
-    ours = sorted((-round(score, 6), slug) for slug, score in scores.items() if slug != OUT_OF_SCOPE)
-    return [(slug, -score) for score, slug in ours[: RANKED + 1]]
+    ours = sorted((-score, slug) for slug, score in scores.items() if slug != OUT_OF_SCOPE)
+    return [(slug, round(-score, 6)) for score, slug in ours[: RANKED + 1]]

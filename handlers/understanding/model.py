@@ -27,6 +27,7 @@ from handlers.understanding.features import VERSION
 FORMAT: Final = 1
 LARGEST_MULTIPLIER: Final = 2047
 """No message has 8,000 features, and 8,000 · 2047 · 255 < 2³²: a lane never runs over into its neighbour."""
+WHOLE: Final = 2**40
 OUT_OF_SCOPE: Final = "oos"
 LARGEST_FILE: Final = 16 * 2**20
 SHIPPED: Final = "shipped.model"
@@ -82,11 +83,12 @@ class Model:
         multipliers, at = _numbers("H", body, at, rows)
         width = len(self.labels)
         lanes = bytearray(4 * width)
-        self._rows: dict[int, tuple[float, int, int]] = {}
-        """By a feature's hash: its value squared, its multiplier, and its weights times that, each in its lane."""
+        self._rows: dict[int, tuple[int, int, int]] = {}
+        """By a feature's hash: its value squared, its multiplier, and its weights times that, each in its lane. Whole
+        numbers all, so that a message has the same scores in whatever order its features come."""
         for row, (feature, value, multiplier) in enumerate(zip(hashes, values, multipliers, strict=True)):
             lanes[::4] = body[at + row * width : at + row * width + width]
-            self._rows[feature] = value * value, multiplier, multiplier * int.from_bytes(lanes, "little")
+            self._rows[feature] = round(value * value * WHOLE), multiplier, multiplier * int.from_bytes(lanes, "little")
         at += rows * width
         taught, at = _numbers("Q", body, at, said)
         self._said = dict(zip(taught, body[at : at + said], strict=True))
@@ -138,8 +140,7 @@ class Model:
 
     def scores(self, features: Iterable[str]) -> dict[str, float]:
         """Every label's score for a message with these features."""
-        squared = 0.0
-        summed = multiplied = 0
+        squared = summed = multiplied = 0
         rows = self._rows
         for feature in features:
             row = rows.get(zlib.crc32(feature.encode()))
@@ -148,7 +149,7 @@ class Model:
                 squared += square
                 multiplied += multiplier
                 summed += lanes
-        scale = self._unit / (math.sqrt(squared) or 1.0)
+        scale = self._unit / (math.sqrt(squared / WHOLE) or 1.0)
         sums = array("I", summed.to_bytes(4 * len(self.labels), "little"))
         if byteorder == "big":
             sums.byteswap()
