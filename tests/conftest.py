@@ -2,7 +2,7 @@
 
 import pytest
 
-pytest_plugins = ["tests.engines", "tests.talking", "tests.outside", "tests.telegram.inside"]
+pytest_plugins = ["tests.isolation", "tests.engines", "tests.talking", "tests.outside", "tests.telegram.inside"]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
