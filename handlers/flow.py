@@ -219,6 +219,8 @@ class Flow:
     """It may begin in the middle of another journey, which waits for it."""
     proofs: ClassVar[frozenset[str]] = frozenset()
     """Steps that prove something: passed once, going back leaps over them."""
+    unasked: ClassVar[frozenset[str]] = frozenset()
+    """Steps that look something up and ask nothing: progress does not count them."""
     veiled: ClassVar[frozenset[str]] = frozenset()
     """Steps whose answers are personal: the history keeps them masked like a name."""
     secrets: ClassVar[frozenset[str]] = frozenset()

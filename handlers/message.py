@@ -63,8 +63,9 @@ class Reply:
 
     @property
     def told(self) -> str:
-        """The text with its progress behind it, for a messenger that has no other place for that."""
-        return self.text if self.progress is None else f"{self.text} ({self.progress[0]}/{self.progress[1]})"
+        """The text with its progress behind it, for a messenger that has no other place for that; one step is none."""
+        step, steps = self.progress or (1, 1)
+        return self.text if steps == 1 else f"{self.text} ({step}/{steps})"
 
     def as_json(self) -> dict[str, Any]:
         return {

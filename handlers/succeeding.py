@@ -22,6 +22,7 @@ class Succeeding(Registering, InChat):
     extended: ClassVar[bool]
     """Whether the new one lasts a year longer."""
     proofs: ClassVar[frozenset[str]] = InChat.proofs
+    unasked: ClassVar[frozenset[str]] = frozenset({"current"})
     questions_first: ClassVar[frozenset[str]] = frozenset({"name", "places"})
 
     def plan(self, turn: Turn) -> tuple[str, ...]:

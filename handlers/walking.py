@@ -136,5 +136,5 @@ class Walker:
         self.turn.forgotten.clear()
 
     def progress(self) -> tuple[int, int] | None:
-        plan = self.flow.plan(self.turn)
+        plan = [step for step in self.flow.plan(self.turn) if step not in self.flow.unasked]
         return (plan.index(self.state.step) + 1, len(plan)) if self.state.step in plan else None

@@ -100,10 +100,13 @@ class AtTelegram(Door):
 class AtKakao(Door):
     response: dict[str, Any] | None = None
 
+    @property
+    def user(self) -> str:
+        return "user-" + self.customer.replace(":", "-")
+
     async def carry(self, text: str, choice: str | None) -> None:
-        user = "user-" + self.customer.replace(":", "-")
-        await self._sits_at(user)
-        how: dict[str, Any] = {"user": user, "lang": self.demo.locale or "ko"}
+        await self._sits_at(self.user)
+        how: dict[str, Any] = {"user": self.user, "lang": self.demo.locale or "ko"}
         if choice is not None:
             shown = buttons(self.response) if self.response is not None else []
             here = [one for one in shown if one.get("extra", {}).get("choice") == choice]

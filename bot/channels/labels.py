@@ -12,6 +12,7 @@ from typing import Final
 from handlers.texts import Texts
 
 SHORT: Final = "kakao.short."
+_OPEN: Final = re.compile(r"\s*[(（][^)）]*$")
 _ASIDE: Final = re.compile(r"\s*[(（][^()（）]*[)）]\s*$")
 
 
@@ -35,4 +36,6 @@ def _cut(label: str, most: int) -> str:
     if 0 < len(bare) <= most:
         return bare
     words = bare[: most - 1].rpartition(" ")[0] if bare[most - 1 : most] not in ("", " ") else bare[: most - 1]
-    return f"{(words or bare[: most - 1]).rstrip()}…"
+    cut = (words or bare[: most - 1]).rstrip()
+    # Nothing stays open that is closed in what was cut.
+    return f"{_OPEN.sub('', cut) or cut}…"

@@ -115,3 +115,9 @@ async def test_a_bank_that_does_not_answer_changes_nothing(owner: Talk, monkeypa
     assert owner.at is not None
     assert owner.at.startswith("reissue.")
     assert await standing(owner) == [("valid", None)]
+
+
+async def test_what_is_looked_up_takes_no_number(owner: Talk) -> None:
+    await owner.presses(Choice("start:reissue", ""), "identity.code.ask", progress=(1, 7))
+    await owner.says(await owner.code(), "reissue.why.ask", progress=(2, 7))
+    await owner.presses(owner.valued("why=moved"), "reissue.why.means.moved", "enroll.place.ask", progress=(3, 7))

@@ -13,11 +13,21 @@ from handlers.message import CustomerId
 from tests.kakao.calls import KAKAO, call, headers, pressed
 from tests.kakao.judging import buttons, judged, said
 from tests.talking import House, Talk
+from tests.wires import AtKakao
 
 
 @pytest.fixture
 def settings() -> dict[str, object]:
     return dict(KAKAO)
+
+
+def at_kakao(house: House, who: str) -> AtKakao:
+    """A transcript at KakaoTalk's door, of a conversation that nobody knows yet."""
+    house.door = AtKakao
+    talk = house.talk(who, customer=f"kakao-{who}")
+    house.door = None
+    assert isinstance(talk, AtKakao)
+    return talk
 
 
 @pytest.fixture

@@ -49,6 +49,7 @@ ODD: list[Any] = [
 SEEDS = [
     call("발급"), call("웰컴", block="웰컴 블록"), call("네", extra={"choice": "prepare=ready", "nonce": "7"}),
     call("이어서 보기", extra={"more": "1", "nonce": "7"}), call("새 링크 받기", extra={"file": "d" * 22}),
+    call("다 했어요", extra={"done": "1", "nonce": "7"}),
     call("안녕", callback="https://bot-api.kakao.com/callback/1"), call(extra={"check": "1"}),
 ]  # fmt: skip
 

@@ -3,24 +3,10 @@
 import pytest
 
 from handlers.flow import Accepted
-from tests.kakao.calls import KAKAO
+from tests.kakao.channel import at_kakao, settings  # noqa: F401
 from tests.kakao.judging import buttons, said
 from tests.talking import House, house  # noqa: F401
 from tests.wires import AtKakao
-
-
-@pytest.fixture
-def settings() -> dict[str, object]:
-    return dict(KAKAO)
-
-
-def at_kakao(house: House, who: str) -> AtKakao:  # noqa: F811
-    """A conversation that nobody knows yet, at an address of KakaoTalk's."""
-    house.door = AtKakao
-    talk = house.talk(who, customer=f"kakao-{who}")
-    house.door = None
-    assert isinstance(talk, AtKakao)
-    return talk
 
 
 @pytest.mark.parametrize("who", ["kim", "park", "smith", "lee"])

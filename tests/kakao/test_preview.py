@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.async_api import Browser
 
+from bot.gateways.alimtalk_templates import load_templates
 from bot.web.preview import responses
 from handlers.texts import Texts, load_texts
 from tests.kakao.judging import judged, said
@@ -36,6 +37,10 @@ async def test_nothing_of_it_outside_the_demo(outside: Outside) -> None:
     page = await outside.browser().http.get("/demo/kakao?lang=en")
     assert page.status_code == 200
     assert '<html lang="en">' in page.text
+    assert page.text.count("A notice has arrived") == sum(locale == "en" for locale, _ in load_templates(None, AT))
+    drawn = set(re.findall(r'aria-label="([^"]+)">\s*<h3>', page.text))
+    assert {"common.greeting", "common.did_you_mean", "enroll.place.ask", "notice.held", "terms.full"} <= drawn
+    assert not re.search(r"\b(kakao\.preview|CERTTALK_)", page.text)
     assert (await outside.browser().http.get("/static/kakao/welcome.png")).headers["content-type"] == "image/png"
 
 

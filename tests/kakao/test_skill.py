@@ -2,21 +2,24 @@
 
 import asyncio
 import json
+from datetime import timedelta
 from typing import Any
 
 import httpx2
 import pytest
 
 from bot.channels.kakao import answering
-from bot.channels.kakao.answering import Kakao
+from bot.channels.kakao.answering import IN_TIME, Kakao
 from bot.channels.kakao.centre import PATH
 from bot.storage.database import DatabaseUnavailable
 from bot.web.application import Application
-from bot.web.kakao import MOST_BODY, caller, networks, within
+from bot.web.kakao import BODY_IN_TIME, MOST_BODY, caller, networks, within
 from handlers.message import Reply
+from handlers.reminders import word
 from tests.kakao.calls import BOT, HEADER, SECRET, call, headers, pressed
-from tests.kakao.channel import Person, client, kakao, person, settings  # noqa: F401
+from tests.kakao.channel import Person, at_kakao, client, kakao, person, settings  # noqa: F401
 from tests.kakao.judging import buttons, judged, said
+from tests.kakao.test_attacks import HOSTILE
 from tests.talking import House, house  # noqa: F401
 
 
@@ -178,6 +181,37 @@ async def test_more_than_fits_is_read_on(person: Person, house: House) -> None: 
     assert "도움이 되었다니" in heard
 
 
+async def test_of_several_reminders_only_the_last_is_shown(person: Person, house: House) -> None:  # noqa: F811
+    await person.says("안녕")
+    customer, texts = await person.customer(), house.service.texts["ko"]
+    for days, serial in ((30, "a"), (7, "a"), (30, "b"), (3, "a")):
+        until = house.clock() + timedelta(days=days)
+        await house.service.conversation.notify(
+            "kakao", person.user, customer, f"reminder:{serial}:{days}",
+            lambda draft, u=until, s=serial: word(texts, "personal", s, u, house.clock()),
+        )  # fmt: skip
+    heard = await person.says("고마워")
+    assert [f"{days}일 뒤" in heard for days in (30, 7, 3)] == [True, False, True]
+    assert heard.count("일 뒤") == 2
+    assert "일 뒤" not in await person.says("고마워")
+
+
+async def test_back_from_a_page_what_it_left_is_asked_for(house: House, client: httpx2.AsyncClient) -> None:  # noqa: F811
+    talk = at_kakao(house, "kim")
+    await talk.walk("page")
+    assert talk.response is not None
+    back = next(one for one in buttons(talk.response) if one["label"] == "다 했어요")
+    guest = Person(house, client, talk.user)
+    assert "아직 보안 페이지가 끝나지 않았어요" in await guest.sends(pressed(back, user=talk.user))
+    await talk.hears()
+    page = talk.page()
+    await page.submit()
+    await page.done("enroll.kept", "guide.install.this_pc.windows", "enroll.works.ask", document=True)
+    heard = await guest.sends(pressed(back, user=talk.user))
+    assert "인증서가 만들어졌어요" in heard
+    assert "확인해 볼까요" in heard
+
+
 async def test_reading_on_where_nothing_waits_asks_the_step_again(person: Person) -> None:  # noqa: F811
     await person.says("발급")
     heard = await person.sends(call("이어서 보기", extra={"more": "1"}))
@@ -293,6 +327,33 @@ async def test_a_callback_brings_the_answer_once(
     assert "준비되셨나요" in said(sent[0][1])
     assert (await person.says("수수료 얼마예요?")).count("준비되셨나요") == 1
     assert len(sent) == 1
+
+
+async def test_a_hostile_callback_is_never_called(
+    person: Person, house: House, kakao: Kakao, monkeypatch: pytest.MonkeyPatch  # noqa: F811
+) -> None:  # fmt: skip
+    called: list[str] = []
+
+    async def send(url: str, answer: dict[str, Any]) -> bool:
+        called.append(url)
+        return True
+
+    monkeypatch.setattr(kakao.callbacks, "send", send)
+    await person.says("안녕")
+    with monkeypatch.context() as patch:
+        slow = Slow(house, patch)
+        for url in HOSTILE:
+            assert "이어서 보기" in await person.says("수수료 얼마예요?", callback=url)
+            assert "useCallback" not in person.response
+        slow.gate.set()
+        await asyncio.wait(kakao._tasks)
+    assert len(HOSTILE) == 17
+    assert called == []
+
+
+def test_there_is_time_for_the_way_back() -> None:
+    assert IN_TIME <= 4.5 - 0.3
+    assert BODY_IN_TIME < IN_TIME
 
 
 async def test_an_answer_in_time_uses_no_callback(person: Person, kakao: Kakao) -> None:  # noqa: F811

@@ -27,6 +27,9 @@ def ink(texts: Texts = KO, **more: str) -> Ink:
     return Ink(texts, "7", lambda document: f"https://bank.example/k/{document.id}", **more)
 
 
+PAGE = Link("https://bank.example/s/x", "보안 페이지 열기", "link-1")
+
+
 def shown(*replies: Reply, **more: str) -> dict:
     response, count = respond(replies, ink(**more))
     assert count == len(replies)
@@ -52,7 +55,8 @@ def test_every_short_word_stands_for_a_label_and_fits(texts: Texts) -> None:
 @pytest.mark.parametrize(
     ("label", "most", "cut"),
     [("개인용", 14, "개인용"), ("아주 긴 개인용 인증서 (무료로 드려요)", 14, "아주 긴 개인용 인증서"),
-     ("하나 둘 셋 넷 다섯 여섯 일곱", 14, "하나 둘 셋 넷 다섯…"), ("가" * 30, 14, "가" * 13 + "…")],
+     ("하나 둘 셋 넷 다섯 여섯 일곱", 14, "하나 둘 셋 넷 다섯…"), ("가" * 30, 14, "가" * 13 + "…"),
+     ("금융결제원(yessign) ~2027년", 14, "금융결제원…")],
 )  # fmt: skip
 def test_a_label_nobody_shortened_is_cut_at_a_word(label: str, most: int, cut: str) -> None:
     assert fitting(label, KO, most) == cut
@@ -119,17 +123,42 @@ def test_a_file_is_fetched_from_its_page_and_its_link_renewed() -> None:
 
 def test_buttons_bring_back_their_value_and_say_their_whole_label() -> None:
     label = "아주 길고 긴 이름의 단추 하나"
-    by_label = shown(Reply("k", "?", (Choice("kind=a", label),)))["template"]["quickReplies"]
-    by_block = shown(Reply("k", "?", (Choice("kind=a", label),)), block="block1")["template"]["quickReplies"]
+    offered = Reply("k", "?", (Choice("kind=a", label),), link=PAGE)  # beside a link there is no room for a list
+    by_label = shown(offered)["template"]["quickReplies"][1:]
+    by_block = shown(offered, block="block1")["template"]["quickReplies"][1:]
     assert by_label[0]["messageText"] == by_block[0]["messageText"] == label
     assert by_label[0]["extra"] == by_block[0]["extra"] == {"choice": "kind=a", "nonce": "7"}
     assert (by_label[0]["action"], by_block[0]["action"], by_block[0]["blockId"]) == ("message", "block", "block1")
 
 
 def test_labels_that_are_cut_to_the_same_are_told_apart() -> None:
-    offered = tuple(Choice(f"kind={n}", f"아주 길고 긴 이름의 단추 가운데 {n}번째") for n in range(3))
+    offered = tuple(Choice(f"kind={n}", f"아주 길고 긴 이름의 단추 가운데 {n}번째") for n in range(6))
     labels = [one["label"] for one in shown(Reply("k", "?", offered))["template"]["quickReplies"]]
-    assert labels == ["아주 길고 긴 이름의…", "아주 길고 긴 이름의 2", "아주 길고 긴 이름의 3"]
+    assert labels == ["아주 길고 긴 이름의…", *(f"아주 길고 긴 이름의 {n}" for n in range(2, 7))]
+
+
+def test_a_label_that_would_be_cut_has_a_line_of_its_own() -> None:
+    offered = (Choice("which=a", "금융결제원(yessign) ~2027년 1월 27일"), Choice("start:register", "등록하기"))
+    response = shown(Reply("registered.which.ask", "어느 것을 볼까요?", offered))
+    [output] = response["template"]["outputs"]
+    [line] = output["listCard"]["items"]
+    assert (line["title"], line["extra"]) == (offered[0].label, {"choice": "which=a", "nonce": "7"})
+    assert [one["label"] for one in response["template"]["quickReplies"]] == ["등록하기"]
+
+
+def test_a_page_has_a_button_for_whoever_comes_back_from_it() -> None:
+    asked = Reply("k", "보안 페이지예요.", (Choice("page=new_link", "새 링크 받기"),), link=PAGE)
+    quick = shown(asked)["template"]["quickReplies"]
+    assert [(one["label"], one["extra"]) for one in quick] == [
+        ("다 했어요", {"done": "1", "nonce": "7"}), ("새 링크 받기", {"choice": "page=new_link", "nonce": "7"}),
+    ]  # fmt: skip
+    anybodys = Reply("k", "순서예요.", link=Link("https://bank.example/device", "순서 보기"))
+    assert "quickReplies" not in shown(anybodys)["template"]
+
+
+def test_one_step_is_no_progress() -> None:
+    assert Reply("k", "하나예요.", progress=(1, 1)).told == "하나예요."
+    assert Reply("k", "둘이에요.", progress=(1, 2)).told == "둘이에요. (1/2)"
 
 
 def test_questions_are_a_list_with_every_word() -> None:

@@ -130,13 +130,13 @@ class Kakao:
     async def _answer(self, heard: Heard, request: str | None, waiting: Waiting) -> Response:
         seat = await self.shown.seat(heard.address)
         match heard.wish:
-            case "more":
+            case "more" | "done":
                 words = await self._unread(heard, seat, request)
             case "file":
                 words = await self._file(heard, seat)
             case _:
                 words = await self._turn(heard, seat, request)
-        bubbles = _without_old_questions(words.bubbles)
+        bubbles = _without_old_questions(_without_old_reminders(words.bubbles))
         settings = self.service.settings
         ink = Ink(
             self._texts(words.locale), str(bubbles[-1][0]), self.files.url, settings.kakao_block, self._picture(),
@@ -177,10 +177,11 @@ class Kakao:
         return await self.service.conversation.handle(said)
 
     async def _unread(self, heard: Heard, seat: Seat, request: str | None) -> Words:
-        """What waits to be shown; where nothing does, the open step once more."""
+        """What waits to be shown; where nothing does, the open step once more, or that its page has not finished."""
         unread = await self.shown.unread(seat)
         if not unread:
-            return await self._turn(replace(heard, wish="turn", choice="cmd:continue"), seat, request)
+            choice = "cmd:continue" if heard.wish == "more" else None
+            return await self._turn(replace(heard, wish="turn", choice=choice), seat, request)
         locale = await self.service.conversation.locale(seat.customer)
         return Words([(one.seq, one.reply) for one in unread if one.reply], locale, marked=False)
 
@@ -209,6 +210,18 @@ class Kakao:
 
     def _texts(self, locale: str | None) -> Texts:
         return self.service.texts.get(locale or "") or self.service.texts[self.service.locale]
+
+
+def _without_old_reminders(bubbles: Sequence[tuple[int, Reply]]) -> list[tuple[int, Reply]]:
+    """Of several of one certificate only the last: the days that the others count have passed."""
+    last = {_reminds_of(reply): seq for seq, reply in bubbles}
+    return [(seq, reply) for seq, reply in bubbles if not (of := _reminds_of(reply)) or last[of] == seq]
+
+
+def _reminds_of(reply: Reply) -> str:
+    """The serial number of the certificate that a bubble reminds of; empty for any other bubble."""
+    values = (one.value.split(":") for one in reply.choices if one.value.startswith("remind:"))
+    return next((parts[2] for parts in values if len(parts) == 3), "")
 
 
 def _without_old_questions(bubbles: Sequence[tuple[int, Reply]]) -> list[tuple[int, Reply]]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-Wish = Literal["turn", "more", "file", "check"]
+Wish = Literal["turn", "more", "done", "file", "check"]
 """A turn of the conversation; what was not shown yet; a file's link anew; `certtalk kakao check`."""
 _KEY: Final = re.compile(r"[!-~]{1,70}")
 """botUserKey: at most 70 characters (kakaobusiness: SkillPayload)."""
@@ -69,12 +69,14 @@ def _pressed(data: Mapping[str, Any]) -> tuple[Wish, str | None, str | None, str
     # What is typed carries nothing; older bots put the word "null" there.
     if not isinstance(extra, Mapping) or _trigger(data) == "TEXT_INPUT":
         return "turn", None, None, None
-    choice, nonce, more, file = (_text(extra, name) for name in ("choice", "nonce", "more", "file"))
+    choice, nonce, more, done, file = (_text(extra, name) for name in ("choice", "nonce", "more", "done", "file"))
     nonce = nonce if nonce and _ID.fullmatch(nonce) else None
     if extra.get("check") is not None:
         return "check", None, None, None
     if more:
         return "more", None, nonce, None
+    if done:
+        return "done", None, nonce, None
     if file and _ID.fullmatch(file):
         return "file", None, nonce, file
     return "turn", choice if choice and len(choice) <= MOST_VALUE else None, nonce, None

@@ -83,7 +83,7 @@ def octets(answer: Response) -> int:
 
 def _outputs(reply: Reply, ink: Ink, *, last: bool) -> Iterator[Output]:
     text = reply.told.strip()
-    if last and (listed := _listed(reply)):
+    if last and (listed := _listed(reply, ink)):
         head = text if len(text) <= MOST_HEADER else ink.texts("kakao.list")
         if head != text:
             yield from map(plain, split(text, READABLE))
@@ -125,11 +125,15 @@ def _layout(buttons: Sequence[Output]) -> Output:
     return {"buttonLayout": "horizontal"} if beside else {}
 
 
-def _listed(reply: Reply) -> list[Choice]:
-    """The questions a bubble offers, where they are what it is about: each has a line of its own and is not cut."""
-    asked = [one for one in reply.choices if one.value.startswith("means:")]
-    alone = reply.link is None and reply.document is None and reply.key in _ASKING_BACK
-    return asked if alone and 1 <= len(asked) <= MOST_ITEMS else []
+def _listed(reply: Reply, ink: Ink) -> list[Choice]:
+    """What a bubble offers to choose from, each on a line of its own where it is not cut: the questions that it is
+    about, and what no short word stands for (a customer's certificates by name and end)."""
+    if reply.key in _ASKING_BACK:
+        listed = [one for one in reply.choices if one.value.startswith("means:")]
+    else:
+        listed = [one for one in reply.choices if fitting(one.label, ink.texts, MOST_LABEL).endswith("…")]
+    alone = reply.link is None and reply.document is None
+    return listed if alone and 1 <= len(listed) <= MOST_ITEMS else []
 
 
 _ASKING_BACK: Final = frozenset({"common.did_you_mean", "common.also_asked"})
@@ -141,12 +145,14 @@ _ASKING_BACK: Final = frozenset({"common.did_you_mean", "common.also_asked"})
 def _quick_replies(replies: Sequence[Reply], ink: Ink) -> list[Output]:
     """The last bubble's buttons, then those of earlier ones that had no room there; each once."""
     *before, end = replies
-    listed = {one.value for one in _listed(end)}
+    listed = {one.value for one in _listed(end, ink)}
     choices = {one.value: one for one in end.choices if one.value not in listed}
     for reply in before:
         if not _own_buttons(reply, ink):
             choices |= {one.value: one for one in reply.choices if one.value not in choices}
-    return _told_apart([_choice(one, ink) for one in choices.values()][:MOST_QUICK])
+    # A page that has finished can push nothing into the chat: this asks for what it has left to say.
+    back = [_button(ink.texts("kakao.done"), {"done": "1"}, ink)] if end.link is not None and end.link.id else []
+    return _told_apart([*back, *(_choice(one, ink) for one in choices.values())][:MOST_QUICK])
 
 
 def _told_apart(buttons: list[Output]) -> list[Output]:
