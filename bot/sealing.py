@@ -51,6 +51,7 @@ class Sealer:
         if len(master) != KEY_OCTETS:
             raise ValueError(f"a master key has {KEY_OCTETS} octets, not {len(master)}")
         self._key = lru_cache(maxsize=64)(lambda use, purpose: _derive(master, use, purpose))
+        self._cipher = lru_cache(maxsize=64)(lambda purpose: AESGCM(self._key("seal", purpose)))
 
     def __repr__(self) -> str:
         return "Sealer(…)"
@@ -62,13 +63,13 @@ class Sealer:
         """
         # A random 96-bit nonce is good for 2^32 messages a key (NIST SP 800-38D §8.3).
         nonce = secrets.token_bytes(_NONCE_OCTETS)
-        return nonce + AESGCM(self._key("seal", purpose)).encrypt(nonce, plain, context)
+        return nonce + self._cipher(purpose).encrypt(nonce, plain, context)
 
     def open(self, purpose: str, sealed: bytes, context: bytes = b"") -> bytes:
         """Raises `SealBroken` when `sealed` is not exactly what `seal` made for this purpose and context."""
         nonce, body = sealed[:_NONCE_OCTETS], sealed[_NONCE_OCTETS:]
         try:
-            return AESGCM(self._key("seal", purpose)).decrypt(nonce, body, context)
+            return self._cipher(purpose).decrypt(nonce, body, context)
         except (InvalidTag, ValueError) as e:  # ValueError: too short to hold a nonce
             raise SealBroken(purpose) from e
 

@@ -42,8 +42,10 @@ class Application:
         room = Room(service)
         self.chat = ChatRoom(room)
         pages = SecurePages(room)
-        routes: list[BaseRoute] = [
+        routes: list[BaseRoute] = [  # looked through in this order: what is asked most stands first
             *self.chat.routes,
+            *self._webhook(telegram),
+            *([*KakaoRoom(kakao).routes, *KakaoFiles(room, kakao).routes] if kakao else []),
             *PolicyPage(room).routes,
             *pages.routes,
             *ElsewherePage(room).routes,
@@ -51,8 +53,6 @@ class Application:
             *DevicePages(room).routes,
             *PkiDesk(room).routes,
             *([*DemoDesk(room).routes, *Preview(room).routes] if service.settings.demo else []),
-            *self._webhook(telegram),
-            *([*KakaoRoom(kakao).routes, *KakaoFiles(room, kakao).routes] if kakao else []),
             Route("/healthz", self.health),
             Mount("/static", StaticFiles(packages=[("bot.web", "static")])),
         ]

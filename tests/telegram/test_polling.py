@@ -71,6 +71,21 @@ async def test_one_that_fails_holds_up_nobody() -> None:
         await until(lambda: not telegram.updates)
 
 
+async def test_whoever_writes_while_another_turn_takes_long_is_heard_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(polling, "PATIENCE", 3600.0)
+    telegram, taken, goes_on = Telegram([{"update_id": 1}]), list[int](), asyncio.Event()
+
+    async def take(update: Json) -> None:
+        taken.append(update["update_id"])
+        if len(taken) < 10:  # the next one writes when this one is heard
+            telegram.updates.append({"update_id": len(taken) + 1})
+        if update["update_id"] == 1:
+            await goes_on.wait()
+
+    async with asking(telegram, take):
+        await until(lambda: taken == list(range(1, 11)))
+
+
 async def test_one_that_takes_its_time_is_not_confirmed_and_the_others_are_taken_once() -> None:
     telegram, taken, goes_on = Telegram({"update_id": n} for n in range(1, 51)), list[int](), asyncio.Event()
 

@@ -26,7 +26,9 @@ LONG: Final = 25
 """Seconds Telegram keeps the question open while there is nothing."""
 MOST: Final = 100
 PATIENCE: Final = 0.5
-"""Seconds unfinished turns are waited for before it is asked for more."""
+"""Seconds unfinished turns are waited for before it is asked for more …"""
+SOON: Final = 0.05
+"""… and while more comes: whoever writes now does not wait for somebody whose turn takes long."""
 MOST_UNDER_WAY: Final = 500
 WORST: Final = 30.0
 GIVING_WAY: Final = 2.0
@@ -97,7 +99,7 @@ class Polling:
                     log.info("telegram answers again")
                     self._trouble = ""
                 news = self._begin(updates)
-                await self._settle(full=not news and len(updates) == MOST)
+                await self._settle(SOON if news else PATIENCE, full=not news and len(updates) == MOST)
                 # What cannot be confirmed comes again at once; and a server may not wait until there is something.
                 at_once = waits and time.monotonic() - asked < PATIENCE
                 pause = PATIENCE if not news and not self._open and (updates or at_once) else 0.0
@@ -145,13 +147,13 @@ class Polling:
                 self._under_way[number] = asyncio.create_task(self._one(number, update))
         return news
 
-    async def _settle(self, *, full: bool) -> None:
-        """Wait a moment for what is under way; then all before the first unfinished one may be forgotten there.
+    async def _settle(self, patience: float, *, full: bool) -> None:
+        """Wait `patience` seconds for what is under way; then all before the first unfinished one may be forgotten.
 
         `full`: as many as one answer holds are waiting behind it.
         """
         while self._under_way:
-            done, _ = await asyncio.wait(self._under_way.values(), timeout=PATIENCE)
+            done, _ = await asyncio.wait(self._under_way.values(), timeout=patience)
             if not done or len(self._under_way) < MOST_UNDER_WAY:
                 break
         if full:  # nobody else would be heard: what failed once is not waited for

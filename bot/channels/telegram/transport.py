@@ -27,8 +27,8 @@ from handlers.texts import Texts
 log = logging.getLogger(__name__)
 
 WEBHOOK_PATH: Final = "/telegram/webhook"
-CONNECTIONS: Final = 40
-"""Updates Telegram may bring at once."""
+CONNECTIONS: Final = 100
+"""Updates Telegram may bring at once, as many as it ever does: each is a turn that may wait for the bank."""
 _WORST: Final = 60.0
 _A_MOMENT: Final = 3.0
 """Seconds polling waits at the start for a webhook to be taken away."""
