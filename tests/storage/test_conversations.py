@@ -10,11 +10,13 @@ from bot.storage.audit import AuditTrail
 from bot.storage.conversations import Addresses, Conversations, known_as
 from bot.storage.database import Database
 from bot.storage.effects import EffectWriter
+from bot.storage.left import LeftJourneys
 from bot.storage.pages import Documents, Links
 from handlers.bank import CustomerNumber
 from handlers.effects import AcceptTerms, Audit, Feedback, Handover, KnowAs, OpenLink, Unanswered
+from handlers.flow import FlowState
 from handlers.message import Answered, Choice, CustomerId, Document, Link, Reply
-from handlers.talk import TurnRecord
+from handlers.talk import Talk, TurnRecord
 from tests.years import moved
 
 NOW = moved(datetime(2026, 11, 23, 1, tzinfo=UTC))
@@ -162,3 +164,24 @@ async def test_what_somebody_answered_is_sealed(database: Database) -> None:
     assert row is not None
     assert b"account" not in row["state"]
     assert json.loads(SEALER.open("conversation", row["state"], b"me")) == {"account": "00021110101"}
+
+
+async def test_what_was_left_elsewhere_is_the_same_customers_and_lately(database: Database) -> None:
+    """`handlers.moving.LeftBehind`: the latest first, none of a conversation that is nobody's or has nothing open."""
+    conversations, left = store(database), LeftJourneys(database, SEALER, timedelta(days=90))
+    state = FlowState("enroll", 1, "place", {"kind": "personal"}, answered=["kind"])
+    people = {"me": ("7", 0, None), "web": ("7", 2, state), "old": ("7", 96, state), "idle": ("7", 1, None),
+              "phone": ("7", 1, state), "other": ("8", 1, state), "nobody": ("", 1, state)}  # fmt: skip
+    for who, (number, hours, flow) in people.items():
+        at = NOW - timedelta(hours=hours)
+        talk = Talk("ko", flow, last_at=at.isoformat())
+        knows = (KnowAs(CustomerNumber(number)),) if number else ()
+        one = turn(None, customer=CustomerId(who), state=talk.as_json(), effects=knows, at=at, channel=f"at {who}")
+        assert await conversations.commit(one)
+    found = await left.left(ME, None, NOW)
+    assert [(one.customer, one.channel, one.number, one.state.step) for one in found] == [
+        ("phone", "at phone", "7", "place"), ("web", "at web", "7", "place"),
+    ]  # fmt: skip
+    assert [one.customer for one in await left.left(CustomerId("nobody"), None, NOW)] == []
+    assert [one.customer for one in await left.left(CustomerId("new"), CustomerNumber("8"), NOW)] == ["other"]
+    assert await left.left(ME, None, NOW + timedelta(days=91)) == []

@@ -106,6 +106,32 @@ async def test_blocked_is_dead_at_once(database: Database) -> None:
     assert await database.run(claim, AT + LEASE) == []
 
 
+async def test_what_an_operator_is_shown_and_sends_again(database: Database) -> None:
+    """What was given up through a fault; what a provider refused is handed to it once more."""
+    reasons = {"reach:held:1~1": "SmsRefused", "b": outbox.NOT_WANTED, "c": outbox.OUT_OF_REACH, "d": "429"}
+    for n, (key, reason) in enumerate(reasons.items()):
+        await database.run(put, key)
+        (item,) = await database.run(claim, AT)
+        await database.run(bury, item.id, item.attempts, AT + n * SECOND, reason)
+    await database.run(put, "waits", SECOND)
+
+    def lose(tx: Tx) -> None:
+        for key, state in (("sms:held:1", "lost"), ("alimtalk:held:1", "arrived"), ("sms:held:2", "lost")):
+            sql = "INSERT INTO sendings (key, kind, state, asked_at) VALUES (:key, 'sms', :state, '')"
+            tx.execute(sql, key=key, state=state)
+
+    await database.run(lose)
+    shown = await database.read(outbox.standing, "dead")
+    assert [(one.key, one.attempts, one.error) for one in shown] == [
+        ("reach:held:1~1", 1, "SmsRefused"), ("d", 1, "429"),
+    ]  # fmt: skip
+    assert [(one.key, one.at) for one in await database.read(outbox.standing, "queued")] == [("waits", AT + SECOND)]
+    assert await database.run(revive, "reach:held:1~1", AT)
+    assert not await database.run(revive, "waits", AT)
+    left = await database.read(lambda tx: tx.column("SELECT key FROM sendings ORDER BY key"))
+    assert left == ["alimtalk:held:1", "sms:held:2"]
+
+
 async def test_many_workers_share_the_work(database: Database) -> None:
     def fill(tx: Tx) -> None:
         for n in range(200):
