@@ -76,6 +76,9 @@ class Proving(Journey):
         if self.proven(turn):
             return SKIP
         customer = await self.bank_customer(turn)
+        # It may have changed since they were looked up, days ago or in another conversation.
+        if stop := Proving.too_new_a_phone(self, customer, turn):
+            return stop
         if await self.office.identity.code_locked(customer.number, turn.now):
             return Stop("codes_locked", choices=("cmd:person",))
         if not await self.office.identity.may_send_code(customer.number, turn.now):

@@ -75,10 +75,8 @@ class Renew(Succeeding):
         return turn.data.get("how") != "sign"
 
     async def begin_code(self, turn: Turn) -> Any:
-        if self.wants_code(turn):
-            customer = await self.bank_customer(turn)
-            if stop := super().too_new_a_phone(customer, turn) or await super().unprovable(customer, turn):
-                return stop
+        if self.wants_code(turn) and (stop := await super().unprovable(await self.bank_customer(turn), turn)):
+            return stop
         return await super().begin_code(turn)
 
     # -- the page ---------------------------------------------------------------------------------------------

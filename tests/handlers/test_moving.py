@@ -1,9 +1,11 @@
 """A journey begun in one conversation and finished in another of the same customer: offered, moved, left behind."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from handlers.bank import BankCustomer, CustomerNumber
 from handlers.message import Choice, Reply
 from handlers.moving import LATELY
 from tests.handlers.test_notices import D30
@@ -200,3 +202,28 @@ async def test_killed_before_the_old_conversation_was_told(house: House) -> None
     for _ in range(2):
         await house.service.delivering.work()
     await web.hears("common.moved_away")
+
+
+@pytest.mark.parametrize("moves", [True, False])
+async def test_to_a_phone_that_changed_meanwhile_goes_no_code(
+    house: House, monkeypatch: pytest.MonkeyPatch, moves: bool
+) -> None:
+    """Looked up by the old number; asked for a code again elsewhere, or after a night."""
+    web, kakao = two(house)
+    await known(kakao)
+    await web.walk("place")
+    look_up, codes = house.service.demo_bank.by_number, len(await kakao.codes())
+
+    async def changed(number: CustomerNumber) -> BankCustomer | None:
+        found = await look_up(number)
+        return found and replace(found, phone_changed_at=house.clock() - timedelta(hours=1))
+
+    monkeypatch.setattr(house.service.demo_bank, "by_number", changed)
+    if moves:
+        await kakao.says("안녕", "common.greeting", "common.left_elsewhere")
+        await kakao.presses(MOVE, "common.moved_here", "identity.stop.phone_changed", at=None)
+    else:
+        house.clock.forward(days=1)
+        await web.presses(web.valued("place=this_pc"), at=None)
+        assert web.replies[-1].key == "identity.stop.phone_changed"
+    assert len(await kakao.codes()) == codes
