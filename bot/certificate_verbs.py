@@ -44,7 +44,7 @@ def _serial(given: str) -> Serial:
     """As `openssl x509 -serial` and browsers write it: hex, perhaps with colons or blanks."""
     digits = re.sub(r"[:\s]", "", given)
     if not re.fullmatch(r"[0-9A-Fa-f]{1,40}", digits):
-        raise ValueError
+        raise argparse.ArgumentTypeError("a serial number is hex, as `certtalk certificates list` prints it")
     return Serial(int(digits, 16))
 
 

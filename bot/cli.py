@@ -81,7 +81,7 @@ def build_parser() -> argparse.ArgumentParser:
 def _customer_number(given: str) -> str:
     """It goes into the audit trail and onto a terminal: nothing that could forge a line or drive one."""
     if not re.fullmatch(r"[!-~]{1,64}", given):
-        raise ValueError
+        raise argparse.ArgumentTypeError("1 to 64 letters, digits and signs of ASCII, please")
     return given
 
 
@@ -90,7 +90,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8")  # Korean on any terminal
-    arguments = build_parser().parse_args(argv)
+    parser = build_parser()
+    if not (sys.argv[1:] if argv is None else argv):
+        parser.print_help(sys.stderr)
+        parser.exit(2)
+    arguments = parser.parse_args(argv)
     if arguments.verb == "understand":
         from handlers.understanding.lines import serve_lines
 
@@ -115,8 +119,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(verb: Verb, arguments: argparse.Namespace, settings: Settings) -> int:
+    from bot.doctor import disk
     from bot.sealing import SealingError
-    from bot.serving import PortTaken
+    from bot.serving import CannotListen, PortTaken
     from bot.storage.database import DatabaseError
     from bot.vault import VaultRefused
     from ca.errors import BadRequest, CaError, NotFound
@@ -127,6 +132,8 @@ def _run(verb: Verb, arguments: argparse.Namespace, settings: Settings) -> int:
             return runner.run(verb(arguments, settings))
     except PortTaken:
         print(texts("cli.port_taken", port=settings.port, other=settings.port + 1), file=sys.stderr)
+    except CannotListen as error:
+        print(texts("cli.cannot_listen", host=settings.host, port=settings.port, reason=error), file=sys.stderr)
     except SettingsError as error:  # an adapter is loaded only now
         print(error, file=sys.stderr)
     except BrokenPipeError:  # `certtalk … | head` has seen enough; nothing is left to flush at exit
@@ -140,7 +147,8 @@ def _run(verb: Verb, arguments: argparse.Namespace, settings: Settings) -> int:
         print(texts("cli.not_on_hold"), file=sys.stderr)
     except (DatabaseError, CaError, SealingError, OSError) as error:
         log.debug("could not start", exc_info=error)
-        print(texts("cli.startup_failed", reason=error), file=sys.stderr)
+        fault = next((one for one in disk(settings) if one.state == "fault"), None)  # says what to do
+        print(texts("cli.startup_failed", reason=fault.text(texts) if fault else error), file=sys.stderr)
     except KeyboardInterrupt:
         return 0
     return 2
@@ -199,7 +207,8 @@ async def _unlock(arguments: argparse.Namespace, settings: Settings) -> int:
             return cleared
 
         cleared = await service.database.run(act)
-    print(texts("cli.unlocked", number=arguments.number, count=cleared))
+    word = "cli.unlocked" if cleared else "cli.nothing_locked"
+    print(texts(word, number=arguments.number, count=cleared))
     return 0
 
 

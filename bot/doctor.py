@@ -58,7 +58,7 @@ async def examine(settings: Settings, env_file: Path = ENV_FILE, now: datetime |
     now = now or datetime.now(UTC)
     database, last_record, dead = await _database(settings)
     local = await asyncio.to_thread(
-        lambda: [*_configuration(settings, env_file), *_disk(settings), *_own_model(settings), *_keys(settings, now)]
+        lambda: [*_configuration(settings, env_file), *disk(settings), *_own_model(settings), *_keys(settings, now)]
     )
     letters = [Finding("outbox", "warning", "dead", {"count": dead})] if dead else []
     return [*local, database, *letters, _clock(now, last_record)]
@@ -156,7 +156,8 @@ def _private(path: Path, check: str, word: str = "ok") -> Finding:
     return Finding(check, "warning" if is_open else "ok", "open" if is_open else word, {"path": path})
 
 
-def _disk(settings: Settings) -> Iterator[Finding]:
+def disk(settings: Settings) -> Iterator[Finding]:
+    """The folder of everything that is kept, and the room there is."""
     folder = settings.data
     existing = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
     if not existing.is_dir():

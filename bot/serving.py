@@ -5,6 +5,7 @@ SIGTERM finishes the turns under way, ends the open streams and keeps the outbox
 
 import asyncio
 import contextlib
+import errno
 import gc
 import logging
 import os
@@ -37,6 +38,10 @@ class PortTaken(Exception):
     """Another program listens there."""
 
 
+class CannotListen(Exception):
+    """Not an address of this computer, or not a port for us."""
+
+
 class Server(uvicorn.Server):
     """Ends the chat's open streams first: they would keep a graceful stop waiting."""
 
@@ -52,7 +57,7 @@ class Server(uvicorn.Server):
 
 
 def bound_socket(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 takes any free one. Raises `PortTaken`."""
+    """A listening socket; port 0 takes any free one. Raises `PortTaken`, `CannotListen`."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # The protocol by its name: a loop sets TCP_NODELAY only there, and without it each answer waits 40 ms for an ACK.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -62,7 +67,9 @@ def bound_socket(host: str, port: int) -> socket.socket:
         listener.bind((host, port))
     except OSError as error:
         listener.close()
-        raise PortTaken(str(port)) from error
+        if error.errno == errno.EADDRINUSE:
+            raise PortTaken(str(port)) from error
+        raise CannotListen(error.strerror) from error
     return listener
 
 

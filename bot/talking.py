@@ -23,14 +23,22 @@ class Console:
     """One person's console. `as_json` speaks to programs."""
 
     def __init__(self, service: Service, who: str, *, as_json: bool, out: TextIO) -> None:
-        self.service, self.as_json, self.out = service, as_json, out
-        demo = service.demo_bank.customer(who) if service.settings.demo else None
+        self.service, self.who, self.as_json, self.out = service, who, as_json, out
+        self.demo = demo = service.demo_bank.customer(who) if service.settings.demo else None
         customer = demo_customer(who) if demo else CustomerId(f"console:{who}")
         self.seat = console.Seat(customer, f"demo:{who}" if demo else who)
         self.phone = demo.phone_digits if demo else None
         self.locale = demo.locale if demo and demo.locale else service.locale
         self.after = 0
         self.heard_sms: set[str] = set()
+
+    def hello(self, url: str) -> None:
+        """Say where one is, and what the demo customer would know by heart."""
+        texts = self._texts()
+        self._write(texts("cli.chat_hello", name=self.who, url=url))
+        if self.demo:
+            accounts = ", ".join(self.demo.accounts)
+            self._write(texts("cli.chat_holds", holder=self.demo.name, accounts=accounts, url=url))
 
     async def begin(self) -> None:
         """Say hello, and read from here on."""
@@ -94,11 +102,13 @@ async def talk(settings: Settings, who: str, *, as_json: bool) -> None:
         task = asyncio.create_task(server.serve(sockets=[listener]))
         chat = Console(service, who, as_json=as_json, out=sys.stdout)
         if not as_json:
-            sys.stdout.write(service.texts[chat.locale]("cli.chat_hello", name=who, url=url) + "\n")
+            chat.hello(url)
         await chat.begin()
-        prompt = None if as_json else service.texts[chat.locale]("cli.chat_prompt")
+        prompt = None if as_json else service.texts[chat.locale]("cli.chat_prompt") + " "
         async for line in _lines(sys.stdin, prompt, application.chat.closing):
             await chat.hear(line)
+        if prompt and sys.stdin.isatty():
+            sys.stdout.write("\n")  # the shell's prompt does not stand behind ours
         application.close()
         server.should_exit = True
         await task

@@ -4,7 +4,7 @@ import logging
 
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
@@ -39,7 +39,7 @@ class Application:
 
     def __init__(self, service: Service, telegram: Telegram | None = None, kakao: Kakao | None = None) -> None:
         self.service = service
-        room = Room(service)
+        self.room = room = Room(service)
         self.chat = ChatRoom(room)
         pages = SecurePages(room)
         routes: list[BaseRoute] = [  # looked through in this order: what is asked most stands first
@@ -65,6 +65,7 @@ class Application:
                     BodyTooLarge: _too_large,
                     ClientDisconnect: _gone,
                     **dict.fromkeys((BankUnavailable, DatabaseUnavailable, TooBusy), self._later),
+                    404: self._missing,
                     Exception: _broken,
                 },
             ),
@@ -92,6 +93,14 @@ class Application:
             return PlainTextResponse(text, 503, headers={"Retry-After": "2"})
         return JSONResponse({"error": "busy", "text": text, "final": False, "fields": []}, 503,
                             headers={"Retry-After": "2"})  # fmt: skip
+
+    async def _missing(self, request: Request, error: Exception) -> Response:
+        """A person is led back to the chat; a program is told in a word."""
+        if request.method != "GET" or "text/html" not in request.headers.get("accept", ""):
+            return PlainTextResponse("Not Found", 404)
+        locale = await self.room.locale_of(request)
+        page = {"locale": locale, "texts": self.room.texts(locale).section("page")}
+        return HTMLResponse(self.room.templates.get_template("missing.html").render(page=page), 404)
 
     def close(self) -> None:
         self.chat.close()

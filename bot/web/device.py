@@ -66,6 +66,8 @@ class DevicePages:
             f"{template}.html", self.room.door.session(request), locale=locale, tool=tool, tools=TOOLS,
             texts=page_texts(self.room.texts(locale)), place=_PLACES.get(tool, "folder"),
             minutes=int(LIFE.total_seconds()) // 60,
+            # The address that `receive` is opened with carries the number behind a #, which would be lost.
+            translation=None if tool == "receive" else self.room.translation(request, locale),
         )  # fmt: skip
         if tool not in ("send", "receive"):
             response.headers["Content-Security-Policy"] = SILENT

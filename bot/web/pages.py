@@ -190,7 +190,7 @@ class SecurePages:
         return self.room.page(
             "login_check.html", self.room.door.session(request), locale=locale,
             texts=self.room.texts(locale).section("page"), challenge=base64.b64encode(challenge).decode(),
-            challenge_id=challenge_id,
+            challenge_id=challenge_id, translation=None if link else self.room.translation(request, locale),
         )  # fmt: skip
 
     def _challenge(self, now: datetime) -> tuple[bytes, str]:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from cryptography import x509
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from bot.jobs import answering, listing
@@ -22,7 +22,7 @@ from ca import keys, names, ocsp, profiles
 from ca.crl import REASONS
 from ca.issuer import public_key
 from ca.registration import UNFINISHED_FOR
-from handlers.texts import LOCALES, Texts
+from handlers.texts import Texts
 
 OUTLINE: Final[Mapping[str, Sequence[str]]] = {
     "introduction": ("overview", "name", "participants", "usage", "contact"),
@@ -101,7 +101,11 @@ def statement(texts: Texts, known: Mapping[str, Any]) -> list[Part]:
 class PolicyPage:
     def __init__(self, room: Room) -> None:
         self.room, self.service = room, room.service
-        self.routes = [Route("/pki/cps", self.show)]
+        self.routes = [Route("/pki/cps", self.show), Route("/pki/", self.index)]
+
+    async def index(self, _: Request) -> Response:
+        """The statement says what else there is, and where."""
+        return RedirectResponse("/pki/cps", 307)
 
     async def show(self, request: Request) -> Response:
         locale = await self.room.locale_of(request)
@@ -121,7 +125,7 @@ class PolicyPage:
             for p in authority.profiles.values()
         ]
         html = self.room.templates.get_template("policy.html").render(
-            texts=texts, locale=locale, other=next(one for one in LOCALES if one != locale), sections=sections,
+            texts=texts, locale=locale, translation=self.room.translation(request, locale), sections=sections,
             cas=cas, kinds=kinds, edition=sha256(repr((sections, kinds, cas)).encode()).hexdigest()[:12],
         )  # fmt: skip
         return Response(html, media_type="text/html")

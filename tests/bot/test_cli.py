@@ -155,6 +155,33 @@ def test_a_database_of_a_newer_program(data: Path, capsys: pytest.CaptureFixture
     assert "Traceback" not in said
 
 
+def test_a_folder_that_is_none_is_said_as_the_doctor_says_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    assert main(["serve", "--port", "1", "--data", str(tmp_path / "file")]) == 2
+    said = capsys.readouterr().err
+    assert "CERTTALK_DATA" in said
+    assert "Errno" not in said
+
+
+def test_unlocking_a_stranger_is_not_said_to_have_unlocked(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["customers", "unlock", "NOBODY", "--yes"]) == 0
+    assert "NOBODY has no failures to clear" in capsys.readouterr().out
+
+
+def test_without_a_verb_all_verbs_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main([])
+    assert "doctor" in capsys.readouterr().err
+
+
+def test_what_is_no_serial_number_is_told_what_is(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["certificates", "show", "zz"])
+    assert "certtalk certificates list" in capsys.readouterr().err
+
+
 def test_a_port_that_is_taken(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from bot import serving
-from bot.serving import PortTaken, bound_socket, limit_the_process, server_for
+from bot.serving import CannotListen, PortTaken, bound_socket, limit_the_process, server_for
 from bot.web import wire
 
 PATIENCE = 60
@@ -29,6 +29,11 @@ def test_a_port_somebody_listens_on_is_refused_by_its_number() -> None:
         port = listener.getsockname()[1]
         with pytest.raises(PortTaken, match=str(port)):
             bound_socket("127.0.0.1", port)
+
+
+def test_an_address_of_another_computer_is_no_taken_port() -> None:
+    with pytest.raises(CannotListen):
+        bound_socket("192.0.2.1", 0)  # RFC 5737: nobody's
 
 
 def test_no_core_file_and_a_descriptor_for_every_connection(monkeypatch: pytest.MonkeyPatch) -> None:

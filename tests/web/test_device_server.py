@@ -50,6 +50,19 @@ async def test_only_the_pages_that_send_may_speak(outside: Outside, tool: str) -
     assert 'lang="en"' in answer.text
 
 
+@pytest.mark.parametrize("path", ["/device", "/device/copy", "/device/clean", "/login-check"])
+async def test_a_page_of_no_conversation_leads_to_its_other_language(outside: Outside, path: str) -> None:
+    browser = outside.browser()
+    page = (await browser.http.get(path)).text
+    assert f'<a href="{path}?lang=en" lang="en" hreflang="en">English</a>' in page
+    page = (await browser.http.get(f"{path}?lang=en")).text
+    assert f'<a href="{path}?lang=ko" lang="ko" hreflang="ko">한국어</a>' in page
+
+
+async def test_where_the_address_carries_a_number_nothing_leads_away(outside: Outside) -> None:
+    assert "?lang=en" not in (await outside.browser().http.get("/device/receive")).text
+
+
 async def test_taken_once_then_gone_from_the_database(pc: Browser, phone: Browser, outside: Outside) -> None:
     assert await state(pc) == "gone"
     assert (await post(pc, ""))[0] == 200

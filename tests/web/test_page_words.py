@@ -10,7 +10,7 @@ KO = page_texts(load_texts()["ko"])
 SCRIPTS = ("page", "choosing", "findings", "secure", "login_check", "register", "mini_app", "device", "device_receive")
 TEMPLATES = (
     "page", "secure", "login_check", "register", "mini_app", "choosing", "findings", "new_password", "device",
-    "device_tool", "device_receive",
+    "device_tool", "device_receive", "missing",
 )  # fmt: skip
 
 

@@ -24,6 +24,17 @@ async def talk(browser: Browser) -> list[str]:
     return [one.reply.key for one in messages if one.reply]
 
 
+@pytest.mark.parametrize(("lang", "says"), [("ko", "없는 페이지예요"), ("en", "There is no such page")])
+async def test_where_nothing_is_a_person_is_led_back_to_the_chat(outside: Outside, lang: str, says: str) -> None:
+    http = outside.browser().http
+    shown = await http.get(f"/nowhere?lang={lang}", headers={"Accept": "text/html,application/xhtml+xml"})
+    assert (shown.status_code, "set-cookie" in shown.headers) == (404, False)
+    assert f"<h1>{says}</h1>" in shown.text
+    assert '<a class="primary" href="/">' in shown.text
+    told = await http.get("/nowhere")
+    assert (told.status_code, told.text) == (404, "Not Found"), "a program is told in a word"
+
+
 async def test_unknown_and_tampered_links_get_a_page_with_words(outside: Outside) -> None:
     browser = outside.browser()
     path = await browser.to_page()

@@ -37,6 +37,11 @@ async def test_it_is_where_the_certificates_say(outside: Outside) -> None:
         assert profile.policy in (await outside.browser().http.get("/pki/cps")).text
 
 
+async def test_the_folder_of_the_lists_leads_to_it(outside: Outside) -> None:
+    found = await outside.browser().http.get("/pki/")
+    assert (found.status_code, found.headers["location"]) == (307, "/pki/cps")
+
+
 async def test_figures_are_the_configurations(outside: Outside) -> None:
     known = facts(outside.service)
     settings = outside.service.settings

@@ -347,8 +347,14 @@ async def test_login_check_asks_for_what_is_missing(chromium: Browser, tmp_path:
             KO["check.error.no_files"],
             KO["check.error.no_password"],
         ]
+        assert await page.get_attribute("#password", "aria-describedby") == "password-error"
         await page.set_input_files("#files", large)
+        assert await page.locator(".problem a").all_text_contents() == [KO["check.error.no_password"]]
+        await expect(page.locator("#files-error")).to_be_hidden()
         await page.fill("#password", "x")
+        await expect(page.locator(".problem")).to_be_hidden()
+        assert await page.get_attribute("#password", "aria-describedby") is None
+        assert await page.get_attribute("#password", "aria-invalid") is None
         await page.click("form > .primary")
         await expect(page.locator(".problem")).to_have_text(KO["check.error.too_large"])
         assert await page.evaluate(FAULTS_OF_SHAPE) == []

@@ -1,6 +1,6 @@
 /** Choosing files on this device: by the two buttons or by dropping them, a folder with all that is in it. */
 
-import { find, words } from "./page.mjs";
+import { find, forgive, words } from "./page.mjs";
 
 const MOST_FILES = 50;
 const LARGEST = 256 * 1024;
@@ -45,6 +45,7 @@ export class Choice {
 
   #take(files) {
     this.#files = files.slice(0, MOST_FILES);
+    forgive(find("#files"));
     const names = this.#files.map((file) => file.name).slice(0, 4).join(", ") + (this.#files.length > 4 ? " …" : "");
     find("#chosen").textContent = this.empty ? "" : words("check.chosen", { names });
   }

@@ -94,10 +94,8 @@ export function showErrors(view, summary, errors = {}) {
     const said = text === summary ? "" : text; // not twice on one screen
     place.textContent = said ?? "";
     place.hidden = !said;
-    for (const [name, value] of [["aria-invalid", "true"], ["aria-errormessage", place.id]]) {
-      if (text) input.setAttribute(name, value);
-      else input.removeAttribute(name);
-    }
+    mark(input, place, Boolean(text), Boolean(said));
+    if (text) input.addEventListener("input", () => forgive(input), { once: true });
   }
   const box = find(".problem", view);
   box.hidden = !summary;
@@ -116,6 +114,27 @@ export function showErrors(view, summary, errors = {}) {
     })));
   }
   box.focus();
+}
+
+/** @param {HTMLInputElement} input @param {HTMLElement} place what is wrong with it, read out with it when `said` */
+function mark(input, place, wrong, said) {
+  if (wrong) input.setAttribute("aria-invalid", "true");
+  else input.removeAttribute("aria-invalid");
+  const told = new Set((input.getAttribute("aria-describedby") ?? "").split(" ").filter(Boolean));
+  told[said ? "add" : "delete"](place.id);
+  if (told.size) input.setAttribute("aria-describedby", [...told].join(" "));
+  else input.removeAttribute("aria-describedby");
+}
+
+/** Somebody answers: what was said of the field before is no longer true. @param {HTMLInputElement} input */
+export function forgive(input) {
+  const place = document.getElementById(`${input.id}-error`);
+  if (!place) return;
+  place.hidden = true;
+  mark(input, place, false, false);
+  const box = input.closest("[data-view]")?.querySelector(".problem");
+  box?.querySelector(`a[href="#${input.id}"]`)?.parentElement.remove();
+  if (box?.querySelector("ul:empty")) box.hidden = true;
 }
 
 /** @param {Uint8Array} bytes */
