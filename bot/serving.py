@@ -69,7 +69,7 @@ def bound_socket(host: str, port: int) -> socket.socket:
         listener.close()
         if error.errno == errno.EADDRINUSE:
             raise PortTaken(str(port)) from error
-        raise CannotListen(error.strerror) from error
+        raise CannotListen(error.strerror or error) from error
     return listener
 
 
