@@ -78,7 +78,8 @@ class Room:
     def translation(self, request: Request, locale: str) -> dict[str, str]:
         """The same page in the other language, for one that belongs to no conversation."""
         other = next(one for one in LOCALES if one != locale)
-        return {"lang": other, "href": f"{request.url.path}?lang={other}", "name": self.texts(locale)(f"common.choice.lang_{other}")}
+        name = self.texts(locale)(f"common.choice.lang_{other}")
+        return {"lang": other, "href": f"{request.url.path}?lang={other}", "name": name}
 
     def page(self, name: str, session: Session, status: int = 200, **shown: Any) -> HTMLResponse:
         """A page of a template; `shown` also goes into its JSON for the script."""
