@@ -95,10 +95,8 @@ class Reaching:
 
     async def _put(self, told: Mapping[str, Any]) -> None:
         way, key = self._left(told)[0], f"{REACH}:{told['key']}~{len(told['tried'])}"
-        payload, due = (
-            self.sealer.seal(REACH, json.dumps(told, ensure_ascii=False).encode(), key.encode()),
-            self.clock(),
-        )
+        payload = self.sealer.seal(REACH, json.dumps(told, ensure_ascii=False).encode(), key.encode())
+        due = self.clock()
 
         def put(tx: Tx) -> None:
             outbox.put(tx, key=key, kind=REACH, channel=way, address="", payload=payload, due_at=due)
