@@ -175,6 +175,37 @@ async def test_the_pace_of_one_chat_is_kept(house: House, api: BotApi, monkeypat
     assert api.most_in(2.9, a_chat=True) <= 3
 
 
+async def test_whoever_writes_faster_than_it_goes_out_takes_nobody_elses_room(
+    house: House, api: BotApi, monkeypatch: pytest.MonkeyPatch  # noqa: F811
+) -> None:  # fmt: skip
+    monkeypatch.setattr("bot.channels.telegram.sending.MOST_HELD", 10)
+    monkeypatch.setattr("bot.channels.telegram.receiving.MOST_WAITING", 5)
+    kim, lee = api.person(), api.person("이데모")
+    async with running(house, monkeypatch, burst=1):
+        for _ in range(40):
+            kim.says("안녕")
+        await until(lambda: not api.updates.queue)
+        lee.says("안녕")
+        await until(lee.heard)
+
+
+async def test_what_finds_no_room_keeps_its_order(
+    house: House, api: BotApi, telegram: Telegram, monkeypatch: pytest.MonkeyPatch  # noqa: F811
+) -> None:  # fmt: skip
+    monkeypatch.setattr("bot.channels.telegram.sending.MOST_HELD", 2)
+    monkeypatch.setattr("bot.channels.telegram.receiving.MOST_WAITING", 1000)
+    person = api.person()
+    api.faults.add("slow", "sendMessage", times=None, seconds=0.01)
+    said = ["/start", "/help", "수수료가 얼마예요?", "유효기간은 얼마나 돼요?"] * 4
+    for text in said:
+        person.says(text)
+    await until(lambda: len(person.heard()) >= len(said))
+    [to] = await house.rows("SELECT customer FROM addresses WHERE channel = 'telegram'")
+    history = await house.service.conversations.history(to["customer"], 0)
+    replies = [one.reply.told for one in history if one.reply is not None]
+    await until(lambda: [one["text"] for one in person.heard()] == replies)
+
+
 async def test_a_group_is_left_with_a_word(house: House, api: BotApi, telegram: Telegram) -> None:  # noqa: F811
     person = api.person()
     group = api.world.group("가족", person.user)

@@ -35,6 +35,8 @@ QUICK: Final = 0.4
 """Seconds a tap may wait for its turn before it is answered without."""
 SLOW: Final = 1.0
 TYPING_LASTS: Final = 4.5
+MOST_WAITING: Final = 60
+"""Answers a chat may have on their way: whoever writes faster than they go out shall not take everybody's room."""
 _REMEMBERED: Final = 4096
 _LOOKED_BACK: Final = 100
 """Messages of a history that are searched for a long button's value."""
@@ -87,7 +89,7 @@ class Receiver:
                 await unreachable(service.database, CHANNEL, heard.address, None)
                 return
         customer = await service.addresses.customer_at(CHANNEL, heard.address, now)
-        if not self.inbound.allows(heard.address):
+        if not self.inbound.allows(heard.address) or self.sender.waiting(heard.address) >= MOST_WAITING:
             await self._too_much(heard, customer)
             return
         match heard.kind:

@@ -48,6 +48,7 @@ log = logging.getLogger(__name__)
 CHANNEL: Final = "telegram"
 MOST_HELD: Final = 2000
 """Bubbles in memory; more stay in the outbox."""
+MOST_CLAIMED: Final = 200
 OLDEST: Final = timedelta(days=1)
 LONGEST_PAUSE: Final = 60.0
 AGAIN: Final = "again:"
@@ -74,12 +75,14 @@ class Sender:
         self._look = asyncio.Event()
         self._files: OrderedDict[str, str] = OrderedDict()
         """What Telegram calls a document that it has already."""
-        self._open = False
+        self._open = self._overflown = False
 
     # -- from the conversation --------------------------------------------------------------------------------
 
     def lease_until(self, now: datetime) -> datetime | None:
-        return now + LEASE if self._open and len(self._held) < MOST_HELD else None
+        if self._open and len(self._held) >= MOST_HELD:
+            self._overflown = True  # later ones go behind those that are left in the outbox now
+        return now + LEASE if self._open and not self._overflown else None
 
     def take(self, bubbles: Sequence[Bubble]) -> None:
         for bubble in bubbles:
@@ -90,6 +93,10 @@ class Sender:
             self._chats.setdefault(bubble.address, deque()).append(bubble)
             if bubble.address not in self._workers:
                 self._workers[bubble.address] = asyncio.create_task(self._serve(bubble.address))
+
+    def waiting(self, chat: str) -> int:
+        """How many bubbles are held for a chat."""
+        return len(self._chats.get(chat, ()))
 
     def look_soon(self) -> None:
         """There is something in the outbox that nobody holds."""
@@ -127,8 +134,10 @@ class Sender:
         while True:
             self._look.clear()
             with contextlib.suppress(DatabaseError):
-                if (room := MOST_HELD - len(self._held)) > 0:
-                    self.take(await self.bubbles.claim(min(room, 200)))
+                if (room := min(MOST_CLAIMED, MOST_HELD - len(self._held))) > 0:
+                    claimed = await self.bubbles.claim(room)
+                    self.take(claimed)
+                    self._overflown = self._overflown and len(claimed) == room
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._look.wait(), _TURN_OF_JOB)
 
@@ -156,6 +165,8 @@ class Sender:
             del self._sent[: len(closing)]
             for bubble, _ in closing:
                 self._held.pop(bubble.key, None)
+            if self._overflown:
+                self.look_soon()
 
     # -- one chat ---------------------------------------------------------------------------------------------
 
