@@ -37,6 +37,13 @@ class UseChallenge:
 
 
 @dataclass(frozen=True, slots=True)
+class CloseCells:
+    """The card's two cells were right: others are asked next time. Not before the turn is stored that knows it."""
+
+    number: CustomerNumber
+
+
+@dataclass(frozen=True, slots=True)
 class OpenLink:
     """A one-time page for this conversation's current step."""
 
@@ -203,6 +210,7 @@ class ForgetElsewhere:
 Effect = (
     StartChallenge
     | UseChallenge
+    | CloseCells
     | OpenLink
     | HandedOver
     | AcceptTerms

@@ -89,8 +89,6 @@ class IdentityStore(Protocol):
     async def open_cells(self, number: CustomerNumber, drawn: CellChallenge, now: datetime) -> CellChallenge:
         """The open challenge of this customer; `drawn` becomes it when there is none."""
 
-    async def close_cells(self, number: CustomerNumber) -> None: ...
-
     async def use_otp_step(self, number: CustomerNumber, step: int) -> bool:
         """True once a step, and never for an older one."""
 
@@ -190,7 +188,10 @@ class Identity:
     async def check_card(
         self, number: CustomerNumber, answers: Mapping[int, str], now: datetime, *, alone: bool = False
     ) -> Checked:
-        """`alone`: no code was shown before, so anybody who knows account and name may be answering."""
+        """Count, then compare. The caller commits `CloseCells` with the turn that goes on.
+
+        `alone`: no code was shown before, so anybody who knows account and name may be answering.
+        """
         asked = (await self.cells(number, now)).positions
         given = {cell: (half, answers.get(cell, "")) for cell, half in asked}
         return await self._check(number, "card", now, lambda: self.bank.card_answers(number, given), alone=alone)
@@ -218,8 +219,6 @@ class Identity:
             raise
         if answered_right:
             await self.store.forgive(number, counter)
-            if factor == "card":
-                await self.store.close_cells(number)
             return Checked("right")
         return Checked("wrong", allowed - failures) if failures < allowed else Checked("locked")
 

@@ -71,7 +71,7 @@ class InChat(Issuing):
                 return Again("card_format", meant=True)
             cells = (await self.office.identity.cells(customer.number, turn.now)).positions
             given = {"cells": {str(cell): digits[2 * at : 2 * at + 2] for at, (cell, _) in enumerate(cells)}}
-        refused, factor = await self.second_factor(customer, PageForm(turn.data["link"], {"factor": given}), turn.now)
+        refused, factor = await self.second_factor(turn, customer, PageForm(turn.data["link"], {"factor": given}))
         if refused is not None:
             return self._refusal(turn, refused)
         turn.data["chat_factor"] = turn.data["link"]

@@ -106,7 +106,7 @@ class Issuing(PageStep, Proving):
         self, turn: Turn, customer: BankCustomer, form: PageForm, csr: bytes
     ) -> tuple[Refused | None, str]:
         """What is proven on the page itself, and its name for the audit."""
-        return await self.second_factor(customer, form, turn.now)
+        return await self.second_factor(turn, customer, form)
 
     def succession(self, turn: Turn) -> Succession | None:
         """What the new certificate replaces, if anything."""

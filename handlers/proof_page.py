@@ -56,7 +56,7 @@ class ProvingOnPage(PageStep, Owning):
         if not self.may_show(turn):
             return Refused("proof_lapsed", final=True)
         customer = await self.bank_customer(turn)
-        refused, factor = await self.second_factor(customer, form, turn.now, alone=not self.proven(turn))
+        refused, factor = await self.second_factor(turn, customer, form, alone=not self.proven(turn))
         if refused:
             return refused
         turn.data["shown"], turn.data["factor"] = form.link_id, factor

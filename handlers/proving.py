@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from handlers import forgiving, masking
 from handlers.bank import BankCustomer, CustomerGone
-from handlers.effects import KnowAs, UseChallenge
+from handlers.effects import CloseCells, KnowAs, UseChallenge
 from handlers.flow import SKIP, Again, Ask, Goto, PageForm, Refused, Stop, Taken, Turn
 from handlers.identity import bound_to
 from handlers.office import Journey
@@ -127,7 +127,7 @@ class Proving(Journey):
         return shown
 
     async def second_factor(
-        self, customer: BankCustomer, form: PageForm, now: datetime, *, alone: bool = False
+        self, turn: Turn, customer: BankCustomer, form: PageForm, *, alone: bool = False
     ) -> tuple[Refused | None, str]:
         """`alone`: nothing was proven before."""
         given = form.fields.get("factor")
@@ -138,17 +138,18 @@ class Proving(Journey):
             return Refused("bad_request"), ""
         if factor == "otp":
             fields = ["otp"]
-            checked = await self.office.identity.check_otp(
-                customer.number, str(given.get("otp", ""))[:12], now, alone=alone
-            )
+            code = str(given.get("otp", ""))[:12]
+            checked = await self.office.identity.check_otp(customer.number, code, turn.now, alone=alone)
         else:
             cells = given.get("cells")
             if not isinstance(cells, Mapping) or not all(str(cell).isdecimal() for cell in cells):
                 return Refused("bad_request"), ""
             answers = {int(str(cell)[:4]): str(digits)[:4] for cell, digits in cells.items()}
             fields = [f"cell_{cell}" for cell in answers]
-            checked = await self.office.identity.check_card(customer.number, answers, now, alone=alone)
+            checked = await self.office.identity.check_card(customer.number, answers, turn.now, alone=alone)
         if checked.verdict == "right":
+            if factor == "card":
+                turn.effect(CloseCells(customer.number))
             return None, factor
         if checked.verdict == "locked":
             return Refused("alone_locked" if alone else f"{factor}_locked", final=True), factor

@@ -13,6 +13,7 @@ from handlers.effects import (
     AcceptTerms,
     Audit,
     ChangeStatus,
+    CloseCells,
     Effect,
     EndHandover,
     Feedback,
@@ -72,6 +73,8 @@ class EffectWriter:
                     "AND number = (SELECT number FROM code_challenges WHERE id = :id)",
                     id=effect.challenge_id,
                 )
+            case CloseCells():
+                tx.execute("DELETE FROM cell_challenges WHERE number = :number", number=effect.number)
             case OpenLink():
                 tx.execute(
                     "INSERT INTO links (id, customer, channel, address, purpose, opened_at, expires_at) "

@@ -103,12 +103,6 @@ class IdentityRecords:
 
         return await self.database.run(keep)
 
-    async def close_cells(self, number: CustomerNumber) -> None:
-        def close(tx: Tx) -> None:
-            tx.execute("DELETE FROM cell_challenges WHERE number = :number", number=number)
-
-        await self.database.run(close)
-
     async def use_otp_step(self, number: CustomerNumber, step: int) -> bool:
         def use(tx: Tx) -> bool:
             changed = tx.execute(

@@ -12,7 +12,7 @@ from bot.storage.database import Database, Tx
 from bot.storage.effects import EffectWriter
 from bot.storage.identity import IdentityRecords, unlock
 from handlers.bank import CellChallenge, CustomerNumber
-from handlers.effects import StartChallenge, UseChallenge
+from handlers.effects import CloseCells, StartChallenge, UseChallenge
 from handlers.message import Answered, CustomerId
 from handlers.talk import TurnRecord
 from tests.years import moved
@@ -91,7 +91,9 @@ async def test_the_card_challenge_stays_until_it_is_closed(database: Database) -
     other = CellChallenge(((1, "front"), (2, "front")))
     assert await records.open_cells(KIM, first, NOW) == first
     assert await records.open_cells(KIM, other, NOW) == first
-    await records.close_cells(KIM)
+    writer = EffectWriter(AuditTrail(bytes(32)), Sealer(bytes(32)))
+    turn = TurnRecord(CustomerId("kim"), "web", "1", None, 1, {}, None, [], [], Answered(), NOW)
+    await database.run(lambda tx: writer(tx, CloseCells(KIM), turn, 1))
     assert await records.open_cells(KIM, other, NOW) == other
 
 
