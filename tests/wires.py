@@ -99,7 +99,8 @@ class AtTelegram(Door):
         courtesy = SimpleNamespace(
             answer=Mock(), typing=Mock(), chosen=Mock(), spent=Mock(), delete=AsyncMock(return_value=True)
         )
-        receiver = Receiver(self.service, Mock(), courtesy)  # type: ignore[arg-type]
+        sender = Mock(waiting=Mock(return_value=0))
+        receiver = Receiver(self.service, sender, courtesy)  # type: ignore[arg-type]
         await receiver.take({"update_id": number, **what})
 
 
