@@ -62,10 +62,12 @@ class ToyCa:
         self.root = self._sign("Toy root", self.root_key.public_key(), "Toy root", self.root_key, ca=True)
         self.issuing = self._sign("Toy issuing", self.key.public_key(), "Toy root", self.root_key, ca=True)
 
-    def issue(self, public_key: Any) -> x509.Certificate:
-        return self._sign("홍길동()0999040K7M2Q", public_key, "Toy issuing", self.key, ca=False)
+    def issue(self, public_key: Any, days: int = 365) -> x509.Certificate:
+        return self._sign("홍길동()0999040K7M2Q", public_key, "Toy issuing", self.key, ca=False, days=days)
 
-    def _sign(self, subject: str, key: Any, issuer: str, signer: rsa.RSAPrivateKey, *, ca: bool) -> x509.Certificate:
+    def _sign(
+        self, subject: str, key: Any, issuer: str, signer: rsa.RSAPrivateKey, *, ca: bool, days: int = 365
+    ) -> x509.Certificate:
         def name(text: str) -> x509.Name:
             return x509.Name(
                 [x509.NameAttribute(NameOID.COUNTRY_NAME, "KR"), x509.NameAttribute(NameOID.COMMON_NAME, text)]
@@ -80,7 +82,7 @@ class ToyCa:
             .public_key(key)
             .serial_number(x509.random_serial_number())
             .not_valid_before(NOW - timedelta(hours=1))
-            .not_valid_after(NOW + timedelta(days=365))
+            .not_valid_after(NOW + timedelta(days=days))
             .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
             .add_extension(
                 x509.KeyUsage(digital_signature=not ca, key_cert_sign=ca, crl_sign=ca, **usage), critical=True

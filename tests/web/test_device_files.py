@@ -1,5 +1,6 @@
 """Files of other makers are opened, written anew, and opened again by programs that are not ours."""
 
+import base64
 import hashlib
 import hmac
 import io
@@ -11,14 +12,17 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import pypinksign
 import pytest
 import pytest_asyncio
 from asn1crypto import pkcs12 as pfx
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import pkcs12
 from playwright.async_api import Browser, Page
 
+from ca.der import Element, read
 from tests.judges import judge
 from tests.web.key_pages import in_chromium, opened
 from tests.web.keys_stub import P256, RSA, KeysStub, der, toy_ca
@@ -29,6 +33,7 @@ pytestmark = in_chromium
 NEXT = "Clarinet%Onyx58"
 HANGUL = "비밀번호는Quartz41!"
 SALT = bytes(range(8))
+LEGACY = ("-provider", "legacy", "-provider", "default")
 JUDGED = {"hangul_legacy.p12", "fixed_vector.key"}
 
 
@@ -54,6 +59,31 @@ def npki_key(algorithm: str, iv: bytes | None, plain: bytes) -> bytes:
     name = tlv(0x06, bytes.fromhex(algorithm))
     parameters = tlv(0x30, tlv(0x04, SALT), bytes.fromhex("02020400"))
     return tlv(0x30, tlv(0x30, name, parameters), tlv(0x04, legacy_seed(derived[:16], iv, plain)))
+
+
+def pbes2_key(plain: bytes, *options: bytes, hash_name: str = "sha1") -> bytes:
+    """As a bank wrote it in 2019: PBES2, PBKDF2 (HMAC-SHA-1 unless `options` say), SEED-CBC, its own vector."""
+    iv = os.urandom(16)
+    key = hashlib.pbkdf2_hmac(hash_name, PASSWORD.encode(), SALT, 2048, 16)
+    pbkdf2 = tlv(0x30, tlv(0x04, SALT), bytes.fromhex("02020800"), *options)
+    kdf = tlv(0x30, bytes.fromhex("06092a864886f70d01050c"), pbkdf2)
+    cipher = tlv(0x30, bytes.fromhex("06082a831a8c9a440104"), tlv(0x04, iv))
+    name = tlv(0x30, bytes.fromhex("06092a864886f70d01050d"), tlv(0x30, kdf, cipher))
+    return tlv(0x30, name, tlv(0x04, legacy_seed(key, iv, plain)))
+
+
+def by_pypinksign(file: bytes) -> bytes:
+    """A key taken out of a .p12, R put in, and sealed by PyPinkSign."""
+    _, key = pypinksign.separate_p12_into_npki(file, PASSWORD.encode())
+    with_r = pypinksign.inject_rand_in_plain_prikey(base64.b64encode(key).decode(), bytes(range(20)))
+    return base64.b64decode(pypinksign.encrypt_decrypted_prikey(with_r, PASSWORD.encode()))
+
+
+def with_open_lengths(element: Element) -> bytes:
+    """BER as NSS and Java once wrote it: the length of everything that has parts left open (X.690 §8.1.3.6)."""
+    if not element.tag & 0x20:
+        return element.raw
+    return bytes((element.tag, 0x80)) + b"".join(map(with_open_lengths, element.children())) + b"\0\0"
 
 
 def with_pbmac1(file: bytes) -> bytes:
@@ -90,6 +120,10 @@ def foreign(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
         pair = ["-inkey", folder / "key.pem", "-in", folder / "cert.pem", "-certfile", folder / "chain.pem"]
         return openssl("pkcs12", "-export", *pair, "-passout", f"pass:{password}", *options)
 
+    def pkcs8(*options: str) -> bytes:
+        given = ["-topk8", "-in", folder / "key.pem", "-outform", "DER", "-passout", f"pass:{PASSWORD}"]
+        return openssl("pkcs8", *given, *options)
+
     def tool(*command: str | Path) -> None:
         subprocess.run(command, check=True, capture_output=True)
 
@@ -105,7 +139,22 @@ def foreign(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
         "sha512_mac.p12": export("-macalg", "sha512"),
         "npki.key": npki_key("2a831a8c9a44010f", None, plain),
         "fixed_vector.key": npki_key("2a831a8c9a440104", b"0123456789012345", plain),
+        "vendors_alias.key": npki_key("2a831a8c9a44010402", b"0123456789012345", plain),
+        "pbes2_seed.key": pbes2_key(plain),
+        "pbes2_seed_sha256.key": pbes2_key(
+            plain, bytes.fromhex("020110"), bytes.fromhex("300c06082a864886f70d02090500"), hash_name="sha256"
+        ),
+        "triple_des.p12": export("-keypbe", "PBE-SHA1-3DES", "-certpbe", "PBE-SHA1-3DES", "-macalg", "sha1"),
+        "clear_certificates.p12": export("-certpbe", "NONE"),
+        "seed.p12": export("-keypbe", "SEED-CBC", "-certpbe", "SEED-CBC", *LEGACY),
+        "aria.p12": export("-keypbe", "ARIA-256-CBC"),
     }
+    for name, cipher in {"aes128": "aes-128-cbc", "aes192": "aes-192-cbc", "aria": "aria-128-cbc"}.items():
+        made[f"{name}.key"] = pkcs8("-v2", cipher)
+    made["pbes1_3des.key"] = pkcs8("-v1", "PBE-SHA1-3DES")
+    made["pbes1_rc2.key"] = pkcs8("-v1", "PBE-SHA1-RC2-128", *LEGACY)
+    made["pypinksign.key"] = by_pypinksign(made["openssl.p12"])
+    made["open_lengths.p12"] = with_open_lengths(read(made["openssl.p12"]))
     made["pbmac1.p12"] = with_pbmac1(made["openssl.p12"])
     made["trailing.key"] = made["npki.key"] + os.urandom(46)
     given, database = folder / "o.p12", f"sql:{folder}"
@@ -113,6 +162,9 @@ def foreign(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
         "keytool.p12": [["keytool", "-importkeystore", "-srckeystore", given, "-srcstorepass", PASSWORD,
                          "-destkeystore", folder / "keytool.p12", "-deststoretype", "PKCS12",
                          "-deststorepass", PASSWORD]],
+        "old_keytool.p12": [["keytool", "-J-Dkeystore.pkcs12.legacy", "-importkeystore", "-srckeystore", given,
+                             "-srcstorepass", PASSWORD, "-destkeystore", folder / "old_keytool.p12", "-deststoretype",
+                             "PKCS12", "-deststorepass", PASSWORD]],
         "certtool.p12": [["certtool", "--to-p12", "--outder", "--load-privkey", folder / "key.pem",
                           "--load-certificate", folder / "cert.pem", "--load-ca-certificate", folder / "chain.pem",
                           "--p12-name", "x", "--password", PASSWORD, "--outfile", folder / "certtool.p12"]],
@@ -142,7 +194,10 @@ def chosen(foreign: dict[str, bytes], name: str) -> list[dict[str, Any]]:
         ("openssl.p12", True), ("legacy.p12", True), ("hangul.p12", True), ("hangul_legacy.p12", True),
         ("without_mac.p12", None), ("sha512_mac.p12", True), ("pbmac1.p12", True), ("keytool.p12", True),
         ("certtool.p12", True), ("pk12util.p12", True), ("npki.key", None), ("trailing.key", None),
-        ("fixed_vector.key", None),
+        ("fixed_vector.key", None), ("vendors_alias.key", None), ("pbes2_seed.key", None),
+        ("pbes2_seed_sha256.key", None), ("pypinksign.key", None), ("triple_des.p12", True),
+        ("clear_certificates.p12", True), ("seed.p12", True), ("aes128.key", None), ("aes192.key", None),
+        ("pbes1_3des.key", None), ("old_keytool.p12", True), ("open_lengths.p12", True),
     ],
 )  # fmt: skip
 async def test_a_file_of_another_maker_is_written_anew(
@@ -167,6 +222,34 @@ async def test_a_file_of_another_maker_is_written_anew(
     (tmp_path / "root.pem").write_bytes(toy_ca().root.public_bytes(serialization.Encoding.PEM))
     judge("check_p12.py", tmp_path / "c.p12", NEXT)
     assert "warn" not in judge("x509/check_p12.sh", tmp_path / "c.p12", NEXT, 100_000, tmp_path / "root.pem")
+
+
+@pytest.mark.parametrize("name", ["aria.p12", "aria.key", "pbes1_rc2.key"])
+async def test_what_cannot_be_opened_here_is_said_so(page: Page, foreign: dict[str, bytes], name: str) -> None:
+    """No NPKI key of these is known; none is taken for a wrong password."""
+    answer = await call(page, "bench", "run", "open", {"files": chosen(foreign, name), "password": PASSWORD})
+    assert answer == {"code": "unsupported"}
+
+
+@pytest.mark.parametrize("first", ["old", "new"])
+async def test_of_several_in_one_file_the_one_that_lasts_longest(page: Page, tmp_path: Path, first: str) -> None:
+    """Stores hold many pairs: a former certificate is neither taken nor mistaken for the other pair."""
+    keys = {name: rsa.generate_private_key(65537, 2048) for name in ("old", "new")}
+    own = {name: toy_ca().issue(keys[name].public_key(), days=30 if name == "old" else 365) for name in keys}
+    bags = []
+    for name in sorted(keys, key=lambda one: one != first):
+        sealed = pkcs12.serialize_key_and_certificates(
+            name.encode(), keys[name], own[name], None, serialization.BestAvailableEncryption(PASSWORD.encode())
+        )
+        safe = pfx.Pfx.load(sealed)["auth_safe"]["content"].native
+        bags.append(b"".join(part.raw for part in read(safe).children()))
+    data = bytes.fromhex("06092a864886f70d010701")
+    content = tlv(0x30, data, tlv(0xA0, tlv(0x04, tlv(0x30, *bags))))
+    file = tlv(0x30, bytes.fromhex("020103"), content)
+    found = await bench(page, "open", files=[{"name": "store.p12", "bytes": file}], password=PASSWORD)
+    assert found["certificate"] == der(own["new"])
+    made = await bench(page, "pack", next=NEXT, name="CertTalk")
+    assert made.get("kmCert") is None
 
 
 @judged

@@ -122,8 +122,11 @@ export async function read({ files: chosen, password }) {
   if (!found.infos.length) throw new KeyFileError("no_key");
   if (!found.certificates.length) throw new KeyFileError("no_certificate");
   const all = await pairs(found);
-  const pair = all.find(({ certificate }) => describe(certificate).signs) ?? all[0];
+  const says = new Map(all.map((one) => [one, describe(one.certificate)]));
+  // A store may hold former certificates too, of the same person or of another: the one that lasts longest.
+  const byEnd = (a, b) => Date.parse(says.get(b).until) - Date.parse(says.get(a).until);
+  const [pair] = [...all].sort((a, b) => says.get(b).signs - says.get(a).signs || byEnd(a, b));
   if (!pair) throw new KeyFileError("mismatch");
-  const other = all.find((one) => one !== pair) ?? (await encryptionPair(files.filter(isKm), password));
+  const other = all.find((one) => one !== pair && !says.get(one).signs) ?? (await encryptionPair(files.filter(isKm), password));
   return { ...pair, chain: chainOf(pair.certificate, found.certificates), form: found.form, mac: found.mac, other };
 }
