@@ -68,6 +68,8 @@ class Registry:
             raise Denied("too_many_today")
         if succession is None and await self.active_until(customer.number, profile, asker, now) is not None:
             raise Denied("active_certificate")
+        if succession is not None and await self.links.being_replaced(succession.serial, asker, now):
+            raise Denied("being_replaced")
         wanted = await self._wanted("check", customer, profile, csr, r, {}, succession)
         with _denying():
             # In the event loop, where `enroll` prepares too: only there is the memory of linted plans filled.
@@ -85,8 +87,13 @@ class Registry:
         succession: Succession | None = None,
     ) -> Issued:
         wanted = await self._wanted(request_id, customer, profile, csr, r, evidence, succession)
-        with _denying():
-            return self._issued(await self.registration.enroll(wanted, now))
+        try:
+            with _denying():
+                return self._issued(await self.registration.enroll(wanted, now))
+        except Denied as denied:
+            if succession is not None and denied.code == "active_certificate":  # somebody was faster since `check`
+                raise Denied("being_replaced") from denied
+            raise
 
     async def _wanted(
         self,

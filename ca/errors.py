@@ -49,6 +49,12 @@ class ActiveCertificateExists(RequestRefused):
     code = "active_certificate"
 
 
+class StoppedMeanwhile(RequestRefused):
+    """The subscriber has stopped their certificates since they were proven to be who they are."""
+
+    code = "proof_lapsed"
+
+
 class KeyReused(RequestRefused):
     code = "key_reused"
 

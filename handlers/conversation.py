@@ -145,7 +145,9 @@ class Conversation:
         state.data["refused"] = link_id
         texts = self.reception.texts[talk.locale]
         reason = texts(f"page.error.{result.error}", **result.params)
-        reply = say(texts, "common.page_refused", ("cmd:retry", "cmd:person", "cmd:cancel"), reason=reason)
+        # Where the certificate is not what it was, the same page again leads nowhere.
+        first = "start:status" if result.error == "not_replaceable" else "cmd:retry"
+        reply = say(texts, "common.page_refused", (first, "cmd:person", "cmd:cancel"), reason=reason)
         talk.offered = [[choice.value, choice.label] for choice in reply.choices]
         return (reply,)
 

@@ -90,12 +90,26 @@ class MoveJourney:
 
 
 @dataclass(frozen=True, slots=True)
+class StopPages:
+    """`number` stops something: what was proven before is a proof no longer, and what open pages have issued ends.
+
+    `kinds` are the profiles this is about; None: all there are.
+    """
+
+    number: CustomerNumber
+    wish: str
+    reference: str
+    kinds: tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
 class ChangeStatus:
-    """Suspend, release or end a certificate on its subscriber's word, and tell every channel they are known on.
+    """Suspend, release or end a certificate of `number`'s on their word, and tell every channel they are known on.
 
     `reason` is RFC 5280 §5.3.1's name, for `revoke` only; `reference` is what the customer was given to quote.
     """
 
+    number: CustomerNumber
     serial: str
     act: Literal["hold", "release", "revoke"]
     reference: str
@@ -217,6 +231,7 @@ Effect = (
     | KnowAs
     | Unlink
     | MoveJourney
+    | StopPages
     | ChangeStatus
     | TickPlace
     | KeepDocument

@@ -19,9 +19,9 @@ from handlers.flow import Accepted, Again, Ask, Goto, OpenPage, PageDone, PageFo
 from handlers.message import Document
 from handlers.page_step import PageStep
 from handlers.proving import Proving
-from handlers.registry import Denied, Issued, Succession
+from handlers.registry import PROVEN, Denied, Issued, Succession
 
-FINAL: Final = frozenset({"active_certificate", "bad_name", "too_many_today"})
+FINAL: Final = frozenset({"active_certificate", "bad_name", "too_many_today", "proof_lapsed"})
 """What no other answer on the same page would change."""
 PLACES: Final = ("this_pc", "usb", "phone", "folder")
 
@@ -87,7 +87,7 @@ class Issuing(PageStep, Proving):
         try:
             issued = await self.enrolled(turn, form.link_id, customer, csr, r)
         except Denied as denied:
-            return Refused(denied.code)
+            return Refused(denied.code, final=denied.code in FINAL)
         return Accepted(
             {
                 "certificate": base64.b64encode(issued.certificate).decode(),
@@ -120,6 +120,7 @@ class Issuing(PageStep, Proving):
         return {
             "code": turn.data.get("challenge", ""),
             "factor": turn.data.get("factor", ""),
+            PROVEN: self.proven_at(turn).isoformat(),
             "terms": turn.data.get("terms", {}).get("sha256", ""),
             "conversation": turn.customer,
             "journey": self.name,
@@ -144,8 +145,7 @@ class Issuing(PageStep, Proving):
 
     async def may_issue(self, turn: Turn, customer: BankCustomer, csr: bytes, r: bytes) -> Refused | None:
         """Whatever else may speak against issuing, the fee last: who pays gets a certificate."""
-        if await self._stopped_since(turn):
-            turn.data.pop("proof", None)
+        if await self.stopped_since(turn):
             return Refused("proof_lapsed", final=True)
         try:
             kind, succession = turn.data["kind"], self.succession(turn)
@@ -159,13 +159,6 @@ class Issuing(PageStep, Proving):
         except BankUnavailable:
             return Refused("unavailable")
         return None
-
-    async def _stopped_since(self, turn: Turn) -> bool:
-        """Whether somebody has proven to be this customer, and stopped a certificate, after the proof this rests on."""
-        if not (proof := turn.data.get("proof")):
-            return False
-        stopped = await self.office.owners.stopped_at(turn.data["number"])
-        return stopped is not None and stopped > datetime.fromisoformat(proof["at"])
 
     async def show_page(self, turn: Turn) -> Mapping[str, Any]:
         """What the secure page shows before anything is spent."""

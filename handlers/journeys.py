@@ -197,7 +197,8 @@ class Journeys:
                     done = replace(done, link=Link(outcome.page, draft.texts(f"{state.flow}.link")))
                 draft.replies.append(done)
                 await self.leave(draft)
-        if known and draft.talk.flow is None:
+        if known and draft.talk.flow is None and not walker.flow.urgent:
+            # Whoever stops a certificate is not offered what may be a thief's doing.
             await self.moving.offer(draft)
 
     async def leave(self, draft: Draft) -> None:

@@ -53,7 +53,7 @@ class ProvingOnPage(PageStep, Owning):
     async def submit_page(self, turn: Turn, form: PageForm) -> Accepted | Refused:
         if turn.data.get("shown") == form.link_id:
             return Accepted()  # the answer was lost on the way: the code is spent, and it was right
-        if not self.may_show(turn):
+        if not self.may_show(turn) or (self.wants_code(turn) and await self.stopped_since(turn)):
             return Refused("proof_lapsed", final=True)
         customer = await self.bank_customer(turn)
         refused, factor = await self.second_factor(turn, customer, form, alone=not self.proven(turn))

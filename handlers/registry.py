@@ -3,10 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Final, Protocol
 
 from handlers.bank import BankCustomer
 from handlers.message import CustomerId
+
+PROVEN: Final = "proven"
+"""In the evidence: since when it is known who asks, ISO 8601. What they stop later is not issued."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,7 @@ class Reissue(Succeeding):
             one = await self.chosen(turn)
             if one is not None and not one.held:
                 turn.data["stopped"] = self.office.reference()
-                turn.effect(ChangeStatus(one.serial, "hold", turn.data["stopped"]))
+                turn.effect(ChangeStatus(turn.data["number"], one.serial, "hold", turn.data["stopped"]))
                 turn.say("stopped", reference=turn.data["stopped"])
         return taken
 

@@ -95,6 +95,8 @@ class Renew(Succeeding):
             signature = base64.b64decode(old["signature"], validate=True)
         except (KeyError, TypeError, ValueError, binascii.Error):
             return Refused("bad_request"), ""
+        if not await self.replaceable(turn):
+            return Refused("not_replaceable", final=True), ""  # and not that these were the wrong files
         message = challenge(form.link_id) + csr
         if not await self.office.registry.signed(turn.data["serial"], certificate, signature, message, turn.now):
             return Refused("old_wrong", fields=("old-files",)), ""

@@ -4,17 +4,18 @@ Suspending takes two taps and one factor, at any hour: a code to the phone, or, 
 token on the secure page. Ending it for good is asked once more; giving it back to use wants both factors.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any, ClassVar, Final
 
 from ca.revocation import HOLD_LASTS
 from handlers.bank import BankCustomer
-from handlers.effects import Audit, ChangeStatus
+from handlers.effects import ChangeStatus, StopPages
 from handlers.flow import SKIP, Again, Ask, Done, Goto, Stop, Taken, Turn
-from handlers.owned import STOPPED, Owned, Unkept
+from handlers.owned import Owned
 from handlers.proof_page import ProvingOnPage
 
-HOLDS: Final = frozenset({"hold", "hold_all", "not_me"})
+ALL: Final = frozenset({"hold_all", "not_me"})
+HOLDS: Final = ALL | {"hold"}
 REASONS: Final[Mapping[str, str]] = {
     "unused": "cessationOfOperation",
     # Whoever finds it may try its password: that is a suspicion, and RFC 5280 §5.3.1 counts suspicions.
@@ -39,7 +40,7 @@ class Revoke(ProvingOnPage):
             unused.add("page")
         if turn.data.get("no_phone"):
             unused.add("code")
-        if wish in {"hold_all", "not_me"}:
+        if wish in ALL:
             unused.add("which")
         if wish != "revoke":
             unused |= {"reason", "confirm"}
@@ -116,6 +117,7 @@ class Revoke(ProvingOnPage):
         return one.state(turn.now) in wanted
 
     async def nothing(self, turn: Turn) -> Stop:
+        self._stop_pages(turn, self.office.reference())
         held = any(one.state(turn.now) == "held" for one in await self.mine(turn))
         if held and turn.data["wish"] in HOLDS:
             return Stop("already_held", choices=("start:revoke:release", "start:revoke:revoke", "start:reissue"))
@@ -152,38 +154,35 @@ class Revoke(ProvingOnPage):
             turn.data["wish"] = "hold"
         return None
 
-    async def _waiting(self, turn: Turn, fitting: Sequence[Owned]) -> list[Unkept]:
-        """What a page still open has issued ends too: it may be a thief's, and would outlive what is stopped."""
-        wish = turn.data["wish"]
-        if wish == "release":
-            return []
-        kinds = {one.profile for one in fitting}
+    async def _waiting(self, turn: Turn, kinds: Collection[str] | None) -> bool:
+        """Whether a page still open has issued something of these kinds (None: of any), as far as can be seen now."""
         unkept = await self.office.owners.unkept(turn.data["number"])
-        return [one for one in unkept if wish in {"hold_all", "not_me"} or one.profile in kinds]
+        return any(kinds is None or one.profile in kinds for one in unkept)
+
+    def _stop_pages(self, turn: Turn, reference: str, kinds: Collection[str] | None = None) -> None:
+        """What is on a page still open may be a thief's, and would outlive what is stopped."""
+        if (wish := turn.data["wish"]) != "release":
+            turn.effect(StopPages(turn.data["number"], wish, reference, None if kinds is None else tuple(kinds)))
 
     # -- done -------------------------------------------------------------------------------------------------
 
     async def finish(self, turn: Turn) -> Done | Stop:
         wish = turn.data["wish"]
         fitting = [one for one in await self.mine(turn) if self.concerns(one, turn)]
-        if wish not in {"hold_all", "not_me"}:
+        if wish not in ALL:
             fitting = [one for one in fitting if one.serial == turn.data.get("serial")]
-        waiting = await self._waiting(turn, fitting)
-        if wish != "release":
-            # A page that has not issued yet may be a thief's as well: it needs a new proof.
-            turn.effect(Audit(STOPPED, turn.data["number"], {"wish": wish}))
-        if not fitting and not waiting:
+        kinds = None if wish in ALL else {one.profile for one in fitting}
+        if not fitting and not await self._waiting(turn, kinds):
             return await self.nothing(turn)
-        reference = self.office.reference()
-        for unkept in waiting:
-            turn.effect(ChangeStatus(unkept.serial, "revoke", reference, "keyCompromise"))
+        reference, number = self.office.reference(), turn.data["number"]
+        self._stop_pages(turn, reference, kinds)
         if not fitting:
             return Done({"reference": reference}, ("start:enroll", "start:status", "cmd:person"), variant="revoked")
         for one in fitting:
             if wish == "revoke":
-                turn.effect(ChangeStatus(one.serial, "revoke", reference, REASONS[turn.data["reason"]]))
+                turn.effect(ChangeStatus(number, one.serial, "revoke", reference, REASONS[turn.data["reason"]]))
             else:
-                turn.effect(ChangeStatus(one.serial, "release" if wish == "release" else "hold", reference))
+                turn.effect(ChangeStatus(number, one.serial, "release" if wish == "release" else "hold", reference))
         params: dict[str, Any] = {"reference": reference}
         if wish == "revoke":
             return Done(params, ("start:enroll", "start:status", "cmd:person"), variant="revoked")

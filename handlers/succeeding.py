@@ -86,9 +86,13 @@ class Succeeding(Registering, InChat):
     def succession(self, turn: Turn) -> Succession:
         return Succession(turn.data["serial"], self.ends(turn), self.extended)
 
+    async def replaceable(self, turn: Turn) -> bool:
+        """It may have been stopped or revoked, or its day have passed, while the page was open."""
+        found = await self.current(turn)
+        return not isinstance(found, Stop) and found.serial == turn.data["serial"]
+
     async def may_issue(self, turn: Turn, customer: BankCustomer, csr: bytes, r: bytes) -> Refused | None:
-        found = await self.current(turn)  # it may have been revoked, or its day have passed, while the page was open
-        if isinstance(found, Stop) or found.serial != turn.data["serial"]:
+        if not await self.replaceable(turn):
             return Refused("not_replaceable", final=True)
         return await super().may_issue(turn, customer, csr, r)
 

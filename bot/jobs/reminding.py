@@ -13,7 +13,7 @@ from bot.storage import outbox, reminders
 from bot.storage.database import Database, Tx
 from bot.storage.reminders import BATCH, Due
 
-TURN: Final = 1.0
+TURN: Final = 0.5
 """Seconds after which a turn of the job ends; the next one goes on at once."""
 
 

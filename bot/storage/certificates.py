@@ -18,10 +18,12 @@ from bot.storage.certificate_rows import by_request, by_serial, hex_of, record_o
 from bot.storage.database import Database, Tx
 from bot.storage.exporting import Exported
 from bot.storage.instants import instant, text_of
+from bot.storage.owners import stopped_at
 from bot.storage.statuses import Statuses
 from ca import der
-from ca.errors import ActiveCertificateExists, KeyReused, NotFound, RequestConflict
+from ca.errors import ActiveCertificateExists, KeyReused, NotFound, RequestConflict, StoppedMeanwhile
 from ca.ports import Plan, Record, Serial, Standing, Status, SubscriberId
+from handlers.registry import PROVEN
 
 ACTOR: Final = "ca"
 
@@ -126,6 +128,7 @@ class Certificates:
                 raise RequestConflict(f"request {plan.request_id} came before with other content")
             return known
         _refuse_used_key(tx, plan)
+        _refuse_stopped(tx, plan)
         if plan.replaces is None:
             _make_place(tx, plan)
         else:
@@ -176,6 +179,15 @@ def _refuse_used_key(tx: Tx, plan: Plan) -> None:
     )
     if used:
         raise KeyReused(f"the public key was certified or asked for before, serial {used['serial']}")
+
+
+def _refuse_stopped(tx: Tx, plan: Plan) -> None:
+    """What its subscriber has stopped in the meantime is not begun: whichever of the two commits is first."""
+    if (proven := plan.evidence.get(PROVEN)) is None:
+        return
+    stopped = stopped_at(tx, plan.subscriber)
+    if stopped is not None and stopped > datetime.fromisoformat(proven):
+        raise StoppedMeanwhile(f"stopped at {text_of(stopped)}, proven at {proven}")
 
 
 def _make_place(tx: Tx, plan: Plan) -> None:

@@ -27,6 +27,7 @@ from handlers.effects import (
     RegisterElsewhere,
     ReminderChoice,
     StartChallenge,
+    StopPages,
     TickPlace,
     Unanswered,
     Unlink,
@@ -99,7 +100,7 @@ class EffectWriter:
                     tx, turn.at, turn.customer, "terms accepted", effect.number,
                     {"version": effect.version, "sha256": effect.sha256},
                 )  # fmt: skip
-            case KnowAs() | Unlink() | MoveJourney() | ChangeStatus() | TickPlace() | KeepDocument():
+            case KnowAs() | Unlink() | MoveJourney() | StopPages() | ChangeStatus() | TickPlace() | KeepDocument():
                 self.owners(tx, effect, turn)
             case Feedback():
                 tx.execute(

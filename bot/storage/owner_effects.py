@@ -1,6 +1,6 @@
 """What a turn writes about a customer and their certificates: whose conversation this is, what is suspended or ended.
 
-Only who has proven to be the subscriber changes a certificate: it is checked here once more, in the same commit.
+Whose certificate it is, is checked here once more, in the same commit.
 """
 
 from datetime import timedelta
@@ -12,13 +12,15 @@ from bot.storage.certificate_rows import by_request, by_serial, serial_of
 from bot.storage.database import Tx
 from bot.storage.instants import text_of
 from bot.storage.notices import HELD, LINKED, RELEASED, REVOKED, put_act, put_moved
+from bot.storage.owners import unkept
 from bot.storage.statuses import HOLD, Statuses
 from ca.ports import Status
 from ca.revocation import By
-from handlers.effects import ChangeStatus, KeepDocument, KnowAs, MoveJourney, TickPlace, Unlink
+from handlers.effects import ChangeStatus, KeepDocument, KnowAs, MoveJourney, StopPages, TickPlace, Unlink
+from handlers.owned import STOPPED
 from handlers.talk import TurnRecord
 
-OwnerEffect = KnowAs | Unlink | MoveJourney | ChangeStatus | TickPlace | KeepDocument
+OwnerEffect = KnowAs | Unlink | MoveJourney | StopPages | ChangeStatus | TickPlace | KeepDocument
 KEPT: Final = timedelta(days=1)
 TOLD: Final = {"hold": HELD, "release": RELEASED, "revoke": REVOKED}
 
@@ -36,6 +38,8 @@ class OwnerEffectWriter:
                 tx.execute("DELETE FROM known_as WHERE customer = :customer", customer=turn.customer)
             case MoveJourney():
                 self._move(tx, effect, turn)
+            case StopPages():
+                self._stop_pages(tx, effect, turn)
             case ChangeStatus():
                 self._change(tx, effect, turn)
             case TickPlace():
@@ -84,10 +88,18 @@ class OwnerEffectWriter:
         turn_id = f"{turn.customer}:{turn.at.isoformat()}"
         put_moved(tx, self.sealer, effect.left, effect.flow, turn.channel, turn_id, turn.at)
 
+    def _stop_pages(self, tx: Tx, effect: StopPages, turn: TurnRecord) -> None:
+        # Read here and not before: a page may have issued while this turn was deciding.
+        self.audit.append(tx, turn.at, turn.customer, STOPPED, effect.number, {"wish": effect.wish})
+        for one in unkept(tx, effect.number):
+            if effect.kinds is None or one.profile in effect.kinds:
+                ended = ChangeStatus(effect.number, one.serial, "revoke", effect.reference, "keyCompromise")
+                self._change(tx, ended, turn)
+
     def _change(self, tx: Tx, effect: ChangeStatus, turn: TurnRecord) -> None:
         serial = serial_of(effect.serial)
         before = by_serial(tx, serial)
-        if before is None or not _is_theirs(tx, effect.serial, turn.customer):
+        if before is None or str(before.plan.subscriber) != effect.number:
             return
         by = By.SUBSCRIBER.value
         if before.status is Status.PLANNED:

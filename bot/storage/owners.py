@@ -48,25 +48,10 @@ class OwnerRecords:
         return await self.database.read(look)
 
     async def unkept(self, number: CustomerNumber) -> Sequence[Unkept]:
-        def look(tx: Tx) -> list[Unkept]:
-            rows = tx.all(
-                "SELECT c.serial, c.profile FROM certificates c JOIN links l ON l.id = c.request_id "
-                "WHERE c.subscriber = :number AND c.status IN ('planned', 'valid') AND l.done_at IS NULL "
-                "ORDER BY c.serial",
-                number=number,
-            )
-            return [Unkept(row["serial"], row["profile"]) for row in rows]
-
-        return await self.database.read(look)
+        return await self.database.read(unkept, number)
 
     async def stopped_at(self, number: CustomerNumber) -> datetime | None:
-        def look(tx: Tx) -> datetime | None:
-            row = tx.one(
-                "SELECT max(at) AS at FROM audit WHERE subject = :number AND act = :act", number=number, act=STOPPED
-            )
-            return instant(row["at"]) if row and row["at"] else None
-
-        return await self.database.read(look)
+        return await self.database.read(stopped_at, number)
 
     async def places(self, serial: str) -> Places:
         def look(tx: Tx) -> Places:
@@ -74,6 +59,20 @@ class OwnerRecords:
             return Places(ticked, tuple(place for place in _before(tx, serial) if place not in ticked))
 
         return await self.database.read(look)
+
+
+def stopped_at(tx: Tx, number: str) -> datetime | None:
+    row = tx.one("SELECT max(at) AS at FROM audit WHERE subject = :number AND act = :act", number=number, act=STOPPED)
+    return instant(row["at"]) if row and row["at"] else None
+
+
+def unkept(tx: Tx, number: str) -> list[Unkept]:
+    rows = tx.all(
+        "SELECT c.serial, c.profile FROM certificates c JOIN links l ON l.id = c.request_id "
+        "WHERE c.subscriber = :number AND c.status IN ('planned', 'valid') AND l.done_at IS NULL ORDER BY c.serial",
+        number=number,
+    )
+    return [Unkept(row["serial"], row["profile"]) for row in rows]
 
 
 def _before(tx: Tx, serial: str) -> tuple[str, ...]:

@@ -62,11 +62,12 @@ class Links:
         return await self.database.read(_by_id, link_id)
 
     async def finish(self, link_id: str, result: dict[str, Any], at: datetime) -> bool:
-        """The page has done its work; the first time says True."""
+        """The page has done its work; the first time says True. What was stopped meanwhile is not kept any more."""
 
         def write(tx: Tx) -> bool:
             changed = tx.execute(
-                "UPDATE links SET done_at = :at, result = :result WHERE id = :id AND done_at IS NULL",
+                "UPDATE links SET done_at = :at, result = :result WHERE id = :id AND done_at IS NULL AND NOT EXISTS"
+                " (SELECT 1 FROM certificates WHERE request_id = :id AND status <> 'valid')",
                 id=link_id, at=text_of(at), result=json.dumps(result, ensure_ascii=False),
             )  # fmt: skip
             return changed > 0
@@ -106,6 +107,20 @@ class Links:
                 number=number, profile=profile, customer=customer, now=text_of(now),
             )  # fmt: skip
             return [serial_of(row["serial"]) for row in rows]
+
+        return await self.database.read(look)
+
+    async def being_replaced(self, serial: str, customer: CustomerId, now: datetime) -> bool:
+        """Whether a page of another conversation, still open, has issued what is to replace this certificate."""
+
+        def look(tx: Tx) -> bool:
+            waiting = tx.one(
+                "SELECT 1 AS one FROM certificates c JOIN links l ON l.id = c.request_id WHERE c.replaces = :serial "
+                "AND c.status IN ('planned', 'valid') AND l.done_at IS NULL AND l.customer <> :customer "
+                "AND l.expires_at >= :now",
+                serial=serial, customer=customer, now=text_of(now),
+            )  # fmt: skip
+            return waiting is not None
 
         return await self.database.read(look)
 

@@ -16,6 +16,7 @@ from bot.storage.instants import text_of
 from ca import crl
 from ca.errors import ActiveCertificateExists, NotFound, RequestConflict
 from ca.ports import Record, RevokedEntry, Serial, Status
+from ca.revocation import By
 
 HOLD: Final = "certificateHold"
 CHANGES_KEPT: Final = 10_000
@@ -34,6 +35,11 @@ _RELEASE: Final = """
     UPDATE certificates SET status = 'valid', revoked_at = NULL, reason = NULL
     WHERE serial = :serial AND status = 'held'
 """
+# While the old one is in its place: later, whoever replaced it may stand aside itself.
+_WAITING: Final = """
+    SELECT new.serial FROM certificates new JOIN certificates old ON old.serial = new.replaces
+    WHERE old.serial = :serial AND old.in_place = 1 AND new.in_place = 0 AND new.status IN ('planned', 'valid', 'held')
+"""
 # RFC 5280 §5.3.1: no better word; the reason `unspecified` is left out of the CRL entry.
 _FAIL: Final = """
     UPDATE certificates SET status = 'failed', in_place = 0, revoked_at = :at, reason = 'unspecified'
@@ -48,11 +54,26 @@ class Statuses:
     audit: AuditTrail
 
     def revoke(self, tx: Tx, serial: Serial, at: datetime, reason: str, by: str) -> Record:
+        """End or hold it. When somebody wanted that, what waits to replace it ends too: it may be a thief's."""
+        if by != By.AUTHORITY.value:
+            self._end_waiting(tx, serial, at, reason, by)
+        return self._revoke(tx, serial, at, reason, by)
+
+    def _revoke(self, tx: Tx, serial: Serial, at: datetime, reason: str, by: str) -> Record:
         before = issued(tx, serial)
         statement = _HOLD if reason == HOLD else _REVOKE
         if not tx.execute(statement, serial=hex_of(serial), at=text_of(at), reason=reason):
             return before
         return self._changed(tx, at, by, "held" if reason == HOLD else "revoked", before, {"reason": reason})
+
+    def _end_waiting(self, tx: Tx, serial: Serial, at: datetime, reason: str, by: str) -> None:
+        for waiting in tx.column(_WAITING, serial=hex_of(serial)):
+            successor = by_serial(tx, serial_of(waiting))
+            if successor is not None and successor.status is Status.PLANNED:
+                self.fail(tx, successor.plan.serial, at, "what it replaces was stopped", by)
+            elif successor is not None:
+                # Who holds a certificate suspects something; RFC 5280 §5.3.1 counts suspicions.
+                self._revoke(tx, successor.plan.serial, at, "keyCompromise" if reason == HOLD else reason, by)
 
     def release(self, tx: Tx, serial: Serial, at: datetime, by: str) -> Record:
         before = issued(tx, serial)
@@ -77,7 +98,7 @@ class Statuses:
             raise RequestConflict(f"serial {hex_of(serial)} is {successor.status}: it cannot replace another")
         old = issued(tx, replaced)
         if old.plan.not_after >= at:
-            self.revoke(tx, replaced, at, reason, by)
+            self._revoke(tx, replaced, at, reason, by)
         tx.execute("UPDATE certificates SET in_place = 0 WHERE serial = :serial", serial=hex_of(replaced))
         refuse_taken_place(tx, successor)
         tx.execute("UPDATE certificates SET in_place = 1 WHERE serial = :serial", serial=hex_of(serial))

@@ -154,7 +154,10 @@ class SecurePages:
             "system": _system(request.headers.get("user-agent", "")),
             "document": document and {name: getattr(document, name) for name in DOCUMENT},
         }
-        await self.service.links.finish(link.id, result, now)
+        if not await self.service.links.finish(link.id, result, now) and link.done_at is None:
+            link = await self.service.links.by_id(link.id)
+            if link is None or link.done_at is None:  # stopped in this very moment
+                return self.room.refusal(texts, "link_gone", 410, final=True)
         await self._resume(link.id)
         return JSONResponse({"ok": True})
 

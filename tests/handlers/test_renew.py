@@ -31,7 +31,7 @@ async def owner(talk: Talk) -> Talk:
     return talk
 
 
-async def sign(talk: Talk, *, key: int = 0, new: int = 1, link: str = "", over: str = "") -> Accepted | Refused:
+async def signed(talk: Talk, *, key: int = 0, new: int = 1, link: str = "", over: str = "") -> PageForm:
     """What the page sends: the old certificate, and a signature by the key `key` over the request for the key `new`."""
     page = talk.page()
     [record] = await talk.house.rows("SELECT der FROM certificates WHERE status = 'valid' AND in_place = 1")
@@ -39,9 +39,13 @@ async def sign(talk: Talk, *, key: int = 0, new: int = 1, link: str = "", over: 
     message = challenge(link or page.link_id) + base64.b64decode(csr(new if not over else int(over)))
     signature = private.sign(message, ec.ECDSA(hashes.SHA256()))
     old = {"certificate": base64.b64encode(record["der"]).decode(), "signature": base64.b64encode(signature).decode()}
-    result, _ = await talk.service.conversation.submit(
-        talk.channel, talk.demo.id, talk.customer, PageForm(page.link_id, {"csr": csr(new), "r": R, "old": old})
-    )
+    return PageForm(page.link_id, {"csr": csr(new), "r": R, "old": old})
+
+
+async def sign(talk: Talk, *, key: int = 0, new: int = 1, link: str = "", over: str = "") -> Accepted | Refused:
+    """Send it."""
+    form = await signed(talk, key=key, new=new, link=link, over=over)
+    result, _ = await talk.service.conversation.submit(talk.channel, talk.demo.id, talk.customer, form)
     return result
 
 
@@ -123,7 +127,7 @@ async def test_a_certificate_held_meanwhile_is_not_renewed(owner: Talk) -> None:
     old = {"certificate": base64.b64encode(record["der"]).decode(), "signature": "AA=="}
     form = PageForm(page, {"csr": csr(1), "r": R, "old": old})
     result, _ = await owner.service.conversation.submit("web", "kim", owner.customer, form)
-    assert result == Refused("old_wrong")
+    assert result == Refused("not_replaceable", final=True)
     await owner.says("취소", "common.cancelled")
     await owner.presses(RENEW, "renew.stop.held")
     assert owner.labels[:2] == ["되살리기", "재발급"]
@@ -196,7 +200,7 @@ class TestLeapDay:
         talk.house.clock.now = datetime(2027, 12, 31, 15, 1, tzinfo=UTC)
         await talk.presses("USB", "renew.review.ask")
         await talk.presses("갱신하기", "renew.page.ask")
-        assert await sign(talk) == Refused("old_wrong")  # the day is over
+        assert await sign(talk) == Refused("not_replaceable", final=True)  # the day is over
 
     async def test_a_clock_set_back_renews_nothing(self, talk: Talk) -> None:
         await talk.walk(None)

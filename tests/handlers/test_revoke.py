@@ -233,3 +233,15 @@ async def test_killed_before_every_message_it_happens_once(owner: Talk) -> None:
     [count] = await owner.house.rows("SELECT count(*) AS n FROM audit WHERE act = 'held'")
     assert count["n"] == 1
     assert (await owner.certificates())[0].status is Status.HELD
+
+
+async def test_without_the_phone_in_a_conversation_that_is_not_known(house: House, owner: Talk) -> None:
+    stranger = house.talk("kim", "console", customer="another")
+    await stranger.presses(LOST, "revoke.wish.ask")
+    await stranger.presses("지금 멈추기", "identity.account.ask")
+    await stranger.says("000-21-1101-011", "identity.name.ask")
+    await stranger.says("김데모", "identity.code.ask")
+    await stranger.presses("휴대폰도 없어요", "revoke.page.ask")
+    await stranger.page().submit()
+    await stranger.page().done("revoke.done_held")
+    assert await status(owner) == [("held", "certificateHold")]
