@@ -19,7 +19,8 @@ T = TypeVar("T")
 MOST = 60
 """Commits that one message, page or delivery may need."""
 AGAIN = (
-    "UPDATE outbox SET lease_until = '' WHERE state = 'queued'",  # as if a minute had passed
+    # As if the lease and the pause had passed.
+    "UPDATE outbox SET lease_until = '', due_at = '2026-01-01T00:00:00.000000Z' WHERE state = 'queued'",
     "DELETE FROM factor_failures",  # a try is not given back: every death would bring the lock nearer
     "DELETE FROM lookups",
     "UPDATE code_challenges SET sent_at = '2000'",

@@ -19,6 +19,10 @@ class Wire:
     """A proxy before the server that loses the answer to COMMIT, or falls silent, when told to."""
 
     lose_commits = 0
+    pass_commits = 0
+    """So many get their answer before one is lost."""
+    swallow = False
+    """A lost COMMIT does not even arrive."""
     silent = False
     refuse = False
 
@@ -67,8 +71,13 @@ class Wire:
                 if self.silent:
                     continue
                 if self.lose_commits and b"COMMIT\0" in octets and octets[:1] in b"QP":
-                    self.lose_commits -= 1
-                    other.transport.abort()  # the answer has nowhere to go
+                    if self.pass_commits:
+                        self.pass_commits -= 1
+                    else:
+                        self.lose_commits -= 1
+                        other.transport.abort()  # the answer has nowhere to go
+                        if self.swallow:
+                            return
                 sink.write(octets)
                 await sink.drain()
         finally:
