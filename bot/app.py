@@ -29,7 +29,7 @@ from bot.jobs.cleaning import Cleaning
 from bot.jobs.delivering import Delivering
 from bot.jobs.following import Following
 from bot.jobs.listing import EVERY, Listing
-from bot.jobs.reaching import REACH, Reaching
+from bot.jobs.reaching import Reaching
 from bot.jobs.reminding import Reminding
 from bot.jobs.runner import Job, Runner
 from bot.jobs.telling import CHAT, Telling
@@ -38,6 +38,7 @@ from bot.registry import Registry
 from bot.sealing import KeyFileRefused, Sealer, load_or_make_key
 from bot.service import Bells, Service, new_id, new_reference, utc_now
 from bot.settings import Settings
+from bot.storage import outbox
 from bot.storage.audit import AuditTrail, newest
 from bot.storage.certificate_rows import hex_of, serial_of
 from bot.storage.certificates import Certificates
@@ -219,7 +220,7 @@ async def _build(
         database, sealer, certificates, bank, conversation, reaching, texts, clock, settings.default_locale
     )  # fmt: skip
     told = dict.fromkeys(KINDS, announcing.deliver) | dict.fromkeys(ACTS, announcing.deliver_act)
-    told |= {MOVED: announcing.deliver_moved, REACH: reaching.deliver}
+    told |= {MOVED: announcing.deliver_moved, outbox.REACH: reaching.deliver}
     delivering = Delivering(database, sealer, sms, clock, told)
     reminding = Reminding(database, clock, ways, lambda: runner.wake("tell"), on_more=lambda: runner.wake("remind"))
     rates = {way: settings.reminders_per_second if way == CHAT else settings.notices_per_second for way in ways}
@@ -250,7 +251,8 @@ async def _build(
 
     runner = Runner(
         [
-            Job("deliver", delivering.work, 1.0),
+            Job("deliver", delivering.promptly, 1.0),
+            Job("reach", delivering.beside, 1.0),
             Job("remind", reminding.work, 60.0),
             Job("tell", telling.work, 1.0),
             Job("crl", listing.work, EVERY.total_seconds()),

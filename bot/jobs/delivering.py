@@ -52,10 +52,24 @@ class Delivering:
 
     async def work(self) -> int:
         """Deliver what is due now; how many items were tried."""
+        return await self.promptly() + await self.beside()
+
+    async def promptly(self) -> int:
+        """What nobody shall wait for: codes, what is said in the chats."""
         tried = 0
         while items := await self.database.run(outbox.claim, self.clock(), AT_ONCE):
             for item in items:
                 await self._deliver(item)
+            tried += len(items)
+        return tried
+
+    async def beside(self) -> int:
+        """Word beside the chats: on its own, because a provider or a mail server may keep it waiting."""
+        tried = 0
+        while items := await self.database.run(
+            outbox.claim, self.clock(), AT_ONCE, outbox.LEASE, None, outbox.REACH
+        ):  # fmt: skip
+            await asyncio.gather(*(self._deliver(item) for item in items))
             tried += len(items)
         return tried
 

@@ -17,14 +17,13 @@ from bot.jobs.delivering import NotYet, Undeliverable
 from bot.sealing import Sealer
 from bot.storage import outbox
 from bot.storage.database import Database, Tx
-from bot.storage.outbox import Item
+from bot.storage.outbox import REACH, Item
 from handlers import stages
 from handlers.bank import BankRegister, CustomerNumber
 from handlers.message import Reply
 from handlers.stages import Wishes
 from handlers.texts import Texts
 
-REACH: Final = "reach"
 TRIES: Final = 3
 """How often a way is tried before the next one, where there is a next one."""
 FIRST_LOOK: Final = timedelta(seconds=15)

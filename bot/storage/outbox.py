@@ -22,6 +22,8 @@ BUBBLE: Final = "bubble"
 """The kind of what a messenger's own sender delivers (`bot/storage/bubbles.py`)."""
 REMINDER: Final = "reminder"
 """The kind of what goes out at a pace of its own (`bot/jobs/reminding.py`)."""
+REACH: Final = "reach"
+"""The kind of word beside the chats, which may wait for a provider (`bot/jobs/reaching.py`)."""
 
 NOT_WANTED: Final = "no longer wanted"
 OUT_OF_REACH: Final = "out of reach"
@@ -112,13 +114,16 @@ def claim(
 ) -> list[Item]:
     """Take up to `limit` due messages that nobody holds, first due first.
 
-    A channel's bubbles (or reminders); without a channel all the rest, which wait for nobody's pace.
+    A channel's bubbles (or reminders), or all that reaches beside them; else all the rest, which wait for nobody.
     """
     at = text_of(now)
     # As the indexes say it, so that they are used.
-    whose = (
-        f"kind <> '{BUBBLE}' AND kind <> '{REMINDER}'" if channel is None else f"kind = '{kind}' AND channel = :channel"
-    )
+    if kind == REACH:
+        whose = f"kind = '{REACH}'"
+    elif channel is None:
+        whose = f"kind <> '{BUBBLE}' AND kind <> '{REMINDER}' AND kind <> '{REACH}'"
+    else:
+        whose = f"kind = '{kind}' AND channel = :channel"
     named: dict[str, Value] = {} if channel is None else {"channel": channel}
     # Whoever died each time it was sending this never reported: it shall not take the next worker with it.
     tx.execute(_NEVER_REPORTED.format(whose=whose), at=at, most=MOST_ATTEMPTS, **named)

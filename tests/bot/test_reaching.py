@@ -1,5 +1,6 @@
 """Word of what was done, beside the chats: 알림톡 as registered, a text message where that is lost, and when."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from importlib.resources import files
@@ -9,11 +10,12 @@ from typing import Any
 import pytest
 
 from bot.gateways.alimtalk_templates import load_templates
-from bot.gateways.notices import BySms
+from bot.gateways.notices import BySms, Notice
 from bot.gateways.sms_provider import ProviderSms
 from bot.jobs.announcing import UNKEPT, put_notice
 from bot.jobs.reaching import LONGEST, TRIES
 from ca.revocation import By
+from handlers.bank import BankCustomer
 from handlers.message import Choice
 from handlers.texts import load_texts
 from tests.providers import DROP, KEY, PFID, SECRET, SENDER, FakeSolapi
@@ -124,6 +126,31 @@ async def test_a_provider_that_stays_away(owner: Talk, solapi: FakeSolapi) -> No
         owner.house.clock.forward(minutes=5)
         await owner.service.delivering.work()
     assert [kind for kind, _ in solapi.sent] == ["LMS"]
+
+
+async def test_a_provider_that_hangs_holds_up_no_code(owner: Talk) -> None:
+    gate, asked = asyncio.Event(), asyncio.Event()
+
+    class Hanging:
+        async def send(self, to: BankCustomer, notice: Notice) -> bool:
+            asked.set()
+            await gate.wait()
+            return True
+
+    service, delivering = owner.service, owner.service.delivering
+    service.telling.gateways["alimtalk"] = Hanging()  # type: ignore[index]
+    [record] = await owner.certificates()
+    await service.registration.hold(record.plan.serial, owner.house.clock(), By.OPERATOR)
+    await delivering.promptly()
+    beside = asyncio.create_task(delivering.beside())
+    await asyncio.wait_for(asked.wait(), 10)
+    await owner.send("web:again", choice="start:reissue")
+    assert owner.at == "reissue.code"
+    codes = len(await owner.codes())
+    assert await delivering.promptly() > 0
+    assert len(await owner.codes()) == codes + 1
+    gate.set()
+    await beside
 
 
 async def test_a_lost_answer_sends_nothing_twice(owner: Talk, solapi: FakeSolapi) -> None:
