@@ -214,8 +214,12 @@ async def _build(
     pushed = frozenset({"telegram"} if settings.telegram_token.get_secret_value() else ())
     conversations = Conversations(database, sealer, EffectWriter(audit, sealer), links.url, pushed, answering_at_once)
     conversation = Conversation(reception, conversations, clock, settings.default_locale)
+    rates = {way: settings.reminders_per_second if way == CHAT else settings.notices_per_second for way in ways}
+    telling = Telling(
+        database, bank, conversation, texts, gateways, ways, rates, pushed, clock, settings.default_locale
+    )  # fmt: skip
     beside = tuple(way for way in ways if way != CHAT) or ("sms",)
-    reaching = Reaching(database, sealer, bank, gateways, beside, clock)
+    reaching = Reaching(database, sealer, bank, gateways, beside, telling.turnstiles, clock)
     announcing = Announcing(
         database, sealer, certificates, bank, conversation, reaching, texts, clock, settings.default_locale
     )  # fmt: skip
@@ -223,10 +227,6 @@ async def _build(
     told |= {MOVED: announcing.deliver_moved, outbox.REACH: reaching.deliver}
     delivering = Delivering(database, sealer, sms, clock, told)
     reminding = Reminding(database, clock, ways, lambda: runner.wake("tell"), on_more=lambda: runner.wake("remind"))
-    rates = {way: settings.reminders_per_second if way == CHAT else settings.notices_per_second for way in ways}
-    telling = Telling(
-        database, bank, conversation, texts, gateways, ways, rates, pushed, clock, settings.default_locale
-    )  # fmt: skip
     telling.on_more = lambda: runner.wake("tell")
 
     # Nobody but the operator is written to in test mode.

@@ -18,6 +18,7 @@ from bot.channels import console
 from bot.channels.kakao.answering import Kakao
 from bot.channels.kakao.centre import PATH
 from bot.channels.telegram.receiving import Receiver
+from bot.channels.telegram.sending import Sender
 from bot.channels.telegram.writing import button_data
 from bot.talking import Console
 from bot.web.application import Application
@@ -99,7 +100,7 @@ class AtTelegram(Door):
         courtesy = SimpleNamespace(
             answer=Mock(), typing=Mock(), chosen=Mock(), spent=Mock(), delete=AsyncMock(return_value=True)
         )
-        sender = Mock(waiting=Mock(return_value=0))
+        sender = Sender(self.service, Mock(), Mock())  # not running: what is said stays in the outbox
         receiver = Receiver(self.service, sender, courtesy)  # type: ignore[arg-type]
         await receiver.take({"update_id": number, **what})
 

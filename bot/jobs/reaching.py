@@ -14,12 +14,13 @@ from typing import Any, Final
 from bot.gateways.notices import Notice, NoticeGateway
 from bot.gateways.sms import SmsRefused, SmsUnavailable
 from bot.jobs.delivering import NotYet, Undeliverable
+from bot.jobs.pacing import Turnstile
 from bot.sealing import Sealer
 from bot.storage import outbox
 from bot.storage.database import Database, Tx
 from bot.storage.outbox import REACH, Item
 from handlers import stages
-from handlers.bank import BankRegister, CustomerNumber
+from handlers.bank import BankCustomer, BankRegister, CustomerNumber
 from handlers.message import Reply
 from handlers.stages import Wishes
 from handlers.texts import Texts
@@ -32,7 +33,7 @@ LONGEST: Final = timedelta(hours=12)
 
 
 class Reaching:
-    """`ways` in the order they are tried; each is one of `gateways`."""
+    """`ways` in the order they are tried; each is one of `gateways`, and goes through its turnstile if it has one."""
 
     def __init__(
         self,
@@ -41,10 +42,11 @@ class Reaching:
         bank: BankRegister,
         gateways: Mapping[str, NoticeGateway],
         ways: Sequence[str],
+        turnstiles: Mapping[str, Turnstile],
         clock: Callable[[], datetime],
     ) -> None:
         self.database, self.sealer, self.bank, self.clock = database, sealer, bank, clock
-        self.gateways, self.ways = gateways, ways
+        self.gateways, self.ways, self.turnstiles = gateways, ways, turnstiles
 
     async def reach(
         self, key: str, number: str, t: Texts, reply: Reply, params: Mapping[str, Any], *, calm: bool
@@ -68,27 +70,31 @@ class Reaching:
         is_last = not self._left(on)
         params = {name: datetime.fromisoformat(v) if name == "until" else v for name, v in told["params"].items()}
         notice = Notice(told["key"], told["template"], told["locale"], told["text"], params)
+        waited = now - datetime.fromisoformat(told["since"])
         try:
-            arrived = await self._gateway(item.channel).send(customer, notice)
+            arrived = await self._send(item.channel, customer, notice)
         except SmsRefused:
             if is_last:
                 raise
             await self._put(on)
             return
-        except SmsUnavailable:
+        except SmsUnavailable as error:
+            if error.after and waited < LONGEST:  # too many at once is nobody's attempt
+                raise NotYet(now + timedelta(seconds=error.after)) from None
             if is_last or item.attempts < TRIES:
                 raise
             await self._put(on)
             return
-        waited = now - datetime.fromisoformat(told["since"])
         if not arrived and waited < LONGEST:
             raise NotYet(now + max(FIRST_LOOK, waited))
 
-    def _gateway(self, way: str) -> NoticeGateway:
-        found = self.gateways.get(way)
-        if found is None:  # it was set up when this was queued
+    async def _send(self, way: str, customer: BankCustomer, notice: Notice) -> bool:
+        gateway, turnstile = self.gateways.get(way), self.turnstiles.get(way)
+        if gateway is None:  # it was set up when this was queued
             raise SmsRefused("no such way any more")
-        return found
+        if turnstile is not None:
+            await turnstile.turn()
+        return await gateway.send(customer, notice)
 
     def _left(self, told: Mapping[str, Any]) -> Sequence[str]:
         return [way for way in self.ways if way not in told["tried"]]

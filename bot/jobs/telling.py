@@ -83,7 +83,7 @@ class Telling:
         self.gateways, self.ways, self.pushed, self.clock = gateways, ways, pushed, clock
         self.default_locale = default_locale
         self.rates = rates
-        self._turnstiles = {way: Turnstile(rates[way]) for way in ways}
+        self.turnstiles = {way: Turnstile(rates[way]) for way in ways}
         self.on_more: Callable[[], None] = lambda: None
         """Called when a turn ended before the queue did."""
         self.nudges: Mapping[str, Nudge] = {}
@@ -167,7 +167,7 @@ class Telling:
                 continue
             pushes = place.channel in self.pushed
             if pushes:
-                await self._turnstiles[CHAT].turn()
+                await self.turnstiles[CHAT].turn()
             async with asyncio.timeout(DEADLINE):
                 await self.conversation.notify(
                     place.channel, place.address, place.customer, base_key(item.key),
@@ -202,7 +202,7 @@ class Telling:
         said: Reply = word(t, standing.kind, standing.serial, standing.not_after, at)
         params = {"kind": standing.kind, "until": standing.not_after, "left": stages.days_left(standing.not_after, at)}
         text = t("reminder.sms", text=said.text)
-        await self._turnstiles[way].turn()
+        await self.turnstiles[way].turn()
         async with asyncio.timeout(DEADLINE):
             await self.gateways[way].send(customer, Notice(base_key(item.key), said.key, locale, text, params))
 

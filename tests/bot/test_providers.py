@@ -49,7 +49,7 @@ async def desk(house: House, solapi: FakeSolapi) -> AsyncIterator[House]:
     telling = service.telling
     telling.ways = ("chat", "alimtalk", "sms")
     telling.rates = dict.fromkeys(telling.ways, 100)
-    telling._turnstiles = dict.fromkeys(telling.ways, telling._turnstiles["sms"])
+    telling.turnstiles = dict.fromkeys(telling.ways, telling.turnstiles["sms"])
     from bot.gateways.notices import BySms
 
     telling.gateways = {"alimtalk": ByAlimtalk(service.dispatch, coded(), telling.texts), "sms": BySms(sms)}

@@ -128,6 +128,16 @@ async def test_a_provider_that_stays_away(owner: Talk, solapi: FakeSolapi) -> No
     assert [kind for kind, _ in solapi.sent] == ["LMS"]
 
 
+async def test_too_many_at_once_is_nobodys_attempt(owner: Talk, solapi: FakeSolapi) -> None:
+    solapi.faults, solapi.retry_after = [429] * (TRIES + 1), "30"
+    await suspend(owner)
+    for _ in range(TRIES + 1):
+        assert solapi.messages == {}
+        owner.house.clock.forward(seconds=31)
+        await owner.service.delivering.work()
+    assert [kind for kind, _ in solapi.sent] == ["ATA"]
+
+
 async def test_a_provider_that_hangs_holds_up_no_code(owner: Talk) -> None:
     gate, asked = asyncio.Event(), asyncio.Event()
 

@@ -95,7 +95,7 @@ async def test_the_next_way_where_one_refuses_or_keeps_failing(house: House) -> 
     telling = house.service.telling
     telling.ways = ("chat", "alimtalk", "sms", "email")
     telling.rates = dict.fromkeys(telling.ways, 100)
-    telling._turnstiles = dict.fromkeys(telling.ways, telling._turnstiles["sms"])
+    telling.turnstiles = dict.fromkeys(telling.ways, telling.turnstiles["sms"])
     refuses, fails, takes = Way(SmsRefused()), Way(*(SmsUnavailable() for _ in range(TRIES))), Way()
     ways(house, alimtalk=refuses, sms=fails, email=takes)
     await due(talk)
