@@ -94,11 +94,12 @@ class Enroll(InChat):
 
     async def ask_details(self, turn: Turn) -> Ask:
         customer = await self.bank_customer(turn)
+        english = customer.english_name or customer.name
         return Ask(
             ("yes", "no"),
             {
                 "name": masking.name(customer.name),
-                "english_name": masking.name(customer.english_name) if customer.english_name else "",
+                "english_name": "" if english == customer.name else masking.name(english),
                 "account": masking.account(turn.data["account"]),
                 "phone": masking.phone(customer.phone),
             },

@@ -86,7 +86,8 @@ class Proving(Journey):
         t = self.office.texts[turn.locale]
         challenge = self.office.identity.start_code(
             self.office.new_id(), customer, self._bound(turn), turn.now,
-            lambda code: t(f"{self.name}.sms", code=code, kind=t(f"enroll.kind_name.{turn.data['kind']}")),
+            lambda code: t(f"{self.name}.sms", code=code, kind=t(f"enroll.kind_name.{turn.data['kind']}"),
+                           life=self._code_seconds),
         )  # fmt: skip
         turn.effect(challenge)
         turn.data["challenge"] = challenge.challenge_id
@@ -95,7 +96,11 @@ class Proving(Journey):
         return None
 
     async def ask_code(self, turn: Turn) -> Ask:
-        return Ask(("resend",), {"phone": turn.data["phone"]})
+        return Ask(("resend",), {"phone": turn.data["phone"], "life": self._code_seconds})
+
+    @property
+    def _code_seconds(self) -> float:
+        return self.office.identity.limits.code_life.total_seconds()
 
     async def take_code(self, turn: Turn, answer: str) -> Taken:
         if answer == "resend":

@@ -46,6 +46,7 @@ class Texts:
             "time": lambda value: self("format.time", time=_in_korea(value)),
             "moment": lambda value: self("format.moment", moment=value),
             "won": lambda value: self("format.won", won=value),
+            "lasts": lambda seconds: self("format.lasts", lasts=int(seconds)),
             "days": lambda value: self("format.days", days=value),
         }
 

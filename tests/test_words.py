@@ -18,7 +18,7 @@ from handlers.understanding.model import OUT_OF_SCOPE
 
 REPOSITORY = Path(__file__).parents[1]
 NOON = datetime(2027, 10, 23, 3, 0, tzinfo=UTC)
-SAMPLES = {"date": NOON, "time": NOON, "moment": NOON, "won": 4400, "days": 30}
+SAMPLES = {"date": NOON, "time": NOON, "moment": NOON, "won": 4400, "days": 30, "lasts": 180}
 """What a placeholder is given, by the filter it goes through; "7" when through none."""
 
 LABELS = frozenset(

@@ -39,7 +39,7 @@ _NOT_SAID: Final = re.compile(
 )
 _NOON: Final = datetime(2027, 10, 23, 3, tzinfo=UTC)
 _SAMPLES: Final[Mapping[str, object]] = {
-    "date": _NOON, "time": _NOON, "moment": _NOON, "won": 55_000, "days": 30, "josa": "인증서",
+    "date": _NOON, "time": _NOON, "moment": _NOON, "won": 55_000, "days": 30, "lasts": 180, "josa": "인증서",
 }  # fmt: skip
 """What a placeholder is given, by the filter it goes through."""
 

@@ -37,6 +37,14 @@ async def test_a_personal_certificate_from_hello_to_the_end(talk: Talk) -> None:
     assert talk.at is None
 
 
+async def test_how_long_a_code_lives_is_said_as_it_is_set(house: House) -> None:
+    house.settings["code_seconds"] = 90
+    await house.restart()
+    talk = await house.talk().walk("code")
+    assert "1분 30초 안에" in talk.replies[-1].text
+    assert "1분 30초 안에" in (await talk.sms())[0]
+
+
 async def test_a_business_certificate_is_paid_once(house: House) -> None:
     talk = house.talk("park")
     await talk.walk("kind")

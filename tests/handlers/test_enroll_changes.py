@@ -55,7 +55,7 @@ async def test_another_place_and_nothing_else_again(talk: Talk) -> None:
     sent = len(await talk.codes())
     await talk.presses("보관할 곳 바꾸기", "enroll.place.ask")
     words = await talk.presses("USB", "enroll.review.ask", at="enroll.review")
-    assert "보관할 곳 USB" in words
+    assert "보관할 곳: USB" in words
     assert len(await talk.codes()) == sent
     await talk.presses("발급하기", "enroll.page.ask")
     assert ((await talk.page().shown()) or {})["place"] == "usb"

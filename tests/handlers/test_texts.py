@@ -34,6 +34,8 @@ def test_a_sentence_is_found_by_its_key_and_filled() -> None:
         ("{{ t|moment }}", {"t": datetime(2027, 1, 1, 6, 5, tzinfo=UTC)}, "2027년 1월 1일 오후 3:05"),
         ("{{ n|won }}", {"n": 4400}, "4,400원"),
         ("{{ n|days }}", {"n": 30}, "30일"),
+        ("{{ n|lasts }}", {"n": 180.0}, "3분"),
+        ("{{ n|lasts }}", {"n": 90}, "1분 30초"),
     ],
 )
 def test_filters_write_korean(template: str, params: dict[str, object], said: str) -> None:
@@ -47,6 +49,8 @@ def test_filters_write_korean(template: str, params: dict[str, object], said: st
         ("format.won", {"won": 4400}, "KRW 4,400"),
         ("format.days", {"days": 1}, "1 day"),
         ("format.days", {"days": 2}, "2 days"),
+        ("format.lasts", {"lasts": 60}, "1 minute"),
+        ("format.lasts", {"lasts": 150}, "2 minutes 30 seconds"),
     ],
 )
 def test_filters_write_english(key: str, params: dict[str, object], said: str) -> None:

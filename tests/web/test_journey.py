@@ -102,7 +102,7 @@ async def walk_to_the_page(new: Newcomer, account: str, name: str, place: str) -
     await new.says("수수료는 얼마예요?")
     await new.hears("무료")
     await new.says(name)
-    await new.hears("6자리 인증번호를 보냈")
+    await new.hears("보낸 6자리 인증번호")
     await new.says(await new.code())
     await new.hears("은행에 등록된 정보예요")
     await new.shot(new.chat, "details")
