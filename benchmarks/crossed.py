@@ -1,7 +1,7 @@
 """How well messages are understood that nobody wrote for a test: `python -m benchmarks.crossed` (a minute and a half).
 
 Every shipped utterance is judged by a model that has learned three quarters of the others; then once more, the Korean
-ones, with one key of one syllable missed. Sterner than `benchmarks.quality`, and nobody can write towards it.
+ones, with one key of one syllable missed. Sterner than `benchmarks.quality`.
 """
 
 import random

@@ -24,6 +24,7 @@ ASKED = [
     ("인증서 만드는데 돈 드나요", "faq_fee"),
     ("공인인증서 발급 수수료 알려줘", "faq_fee"),
     ("인증서넣어둔usb를잃어버렸어요", "faq_lost"),
+    ("휴대폰을 잃어버렸어요", "faq_lost"),
     ("핸드폰으로 발급 되나요?", "faq_mobile_possible"),
     ("인증서 유효기간이 몇 년이죠", "faq_validity"),
     ("국민은행 인증서를 우리은행에서도 쓸 수 있나요", "faq_other_institution"),
