@@ -5,6 +5,7 @@ token on the secure page. Ending it for good is asked once more; giving it back 
 """
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar, Final
 
 from ca.revocation import HOLD_LASTS
@@ -91,6 +92,8 @@ class Revoke(ProvingOnPage):
             # No code may be sent: stopping it must not wait for that.
             turn.data["no_phone"] = True
             return await self.unprovable(await self.bank_customer(turn), turn) or SKIP
+        if isinstance(begun, Stop) and turn.data["wish"] == "revoke" and not turn.in_chat:
+            return replace(begun, choices=("start:revoke:hold", *begun.choices))  # which needs no code
         return begun
 
     def wants_code(self, turn: Turn) -> bool:

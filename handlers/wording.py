@@ -92,7 +92,7 @@ def question(texts: Texts, state: FlowState, asked: Question, progress: tuple[in
             progress=progress,
         )
     if asked.variant:
-        key = f"{key}_{asked.variant}"
+        key = flow_key(texts, state.flow, f"{state.step}.ask_{asked.variant}")
     return Reply(
         key, texts(key, **_named(asked.params)), step_choices(texts, state, asked.choices, asked), progress=progress
     )

@@ -258,9 +258,9 @@ async def test_the_places_of_the_old_one_are_asked_about(owner: Talk) -> None:
     await to_the_page(owner)
     await sign(owner)
     await owner.page().done()
-    await owner.presses("나중에 할게요", "identity.places.ask_again", at="renew.places")
+    await owner.presses("나중에 할게요", "renew.places.ask_again", at="renew.places")
     assert owner.labels[0] == "정부24"
-    await owner.presses("정부24", "identity.places.ask_again")
+    await owner.presses("정부24", "renew.places.ask_again")
     assert owner.labels[0] == "✓ 정부24"
     await owner.presses("다 했어요", "renew.done")
 
