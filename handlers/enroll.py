@@ -118,18 +118,19 @@ class Enroll(InChat):
         return None
 
     async def ask_terms(self, turn: Turn) -> Ask:
-        return Ask(("agree", "full", "disagree"), {"summary": self.office.texts[turn.locale]("terms.summary")})
+        summary = self.office.texts[turn.locale]("terms.summary", in_chat=turn.in_chat)
+        return Ask(("agree", "full", "disagree"), {"summary": summary})
 
     async def take_terms(self, turn: Turn, answer: str) -> Taken:
         t = self.office.texts[turn.locale]
         if answer == "full":
-            turn.say(".terms.full")
+            turn.say(".terms.full", in_chat=turn.in_chat)
             return Goto("terms")
         if answer == "disagree":
             return Stop("terms_declined", choices=("cmd:person", "cmd:menu"))
         if answer != "agree":
             return Again("not_offered")
-        shown = hashlib.sha256(t("terms.full").encode()).hexdigest()
+        shown = hashlib.sha256(t("terms.full", in_chat=turn.in_chat).encode()).hexdigest()
         customer = await self.bank_customer(turn)
         turn.effect(AcceptTerms(customer.number, t("terms.version"), turn.locale, shown))
         turn.data["terms"] = {"number": customer.number, "version": t("terms.version"), "sha256": shown}

@@ -107,8 +107,9 @@ def test_korean_is_polite_in_one_way() -> None:
 
 
 def test_korean_answers_end_politely() -> None:
-    spoken = [key for key in KO if re.fullmatch(r"faq\..*\.answer|terms\.(full|summary)", key)]
-    assert [key for key in spoken if not re.search(r"(요\.|요\.\))$", KO(key))] == []
+    spoken = {key: KO(key) for key in KO if re.fullmatch(r"faq\..*\.answer", key)}
+    spoken |= {key: KO(key, in_chat=False) for key in ("terms.full", "terms.summary")}
+    assert [key for key, said in spoken.items() if not re.search(r"(요\.|요\.\))$", said)] == []
 
 
 # -- answers ----------------------------------------------------------------------------------------------------------
@@ -154,11 +155,12 @@ def test_links_lead_to_answers() -> None:
 
 
 @both
-def test_terms_have_a_version_a_summary_and_numbered_clauses(texts: Texts) -> None:
-    full = texts("terms.full")
+@pytest.mark.parametrize("in_chat", [False, True])
+def test_terms_have_a_version_a_summary_and_numbered_clauses(texts: Texts, in_chat: bool) -> None:
+    full = texts("terms.full", in_chat=in_chat)
     assert texts("terms.version") in full
     assert [int(n) for n in re.findall(r"^(\d+)\.", full, re.MULTILINE)] == list(range(1, 14))
-    assert len(texts("terms.summary").splitlines()) == 5
+    assert len(texts("terms.summary", in_chat=in_chat).splitlines()) == 5
 
 
 @both

@@ -147,6 +147,8 @@ def sample(texts: Texts, key: str) -> Mapping[str, Any]:
     """A fitting value for every placeholder of a sentence."""
     tree = Environment(autoescape=True).parse(dict(texts.items())[key])
     values: dict[str, object] = dict.fromkeys(texts.placeholders(key), "○○○")
+    if "in_chat" in values:
+        values["in_chat"] = False  # never in KakaoTalk
     for one in tree.find_all(nodes.Filter):
         if one.name in _SAMPLES and isinstance(one.node, nodes.Name) and one.node.name in values:
             values[one.node.name] = _SAMPLES[one.name]

@@ -1,5 +1,6 @@
 """Where no page can be reached: secrets typed into the chat are used at once and are nowhere afterwards."""
 
+import hashlib
 import io
 import zipfile
 
@@ -46,6 +47,19 @@ async def to_password(talk: Talk) -> None:
     await talk.presses("발급하기", "identity.in_chat.ask", at="enroll.in_chat", progress=(10, 14))
     await talk.presses("알고 계속할게요", "identity.factor.ask", at="enroll.factor")
     await talk.says(await factor(talk), "identity.password.ask", at="enroll.password")
+
+
+async def test_the_terms_say_where_the_key_is_made(talk: Talk) -> None:
+    """What is agreed to is what will happen, and its digest is kept."""
+    await talk.walk("terms")
+    assert "은행 서버의 메모리에서" in talk.replies[-1].text
+    await talk.presses("전체 약관 보기", "terms.full", "enroll.terms.ask")
+    full = talk.replies[0].text
+    assert "이 대화방에 적으신 비밀번호" in full
+    assert "기기에서 만들어지고" not in full
+    await talk.presses("동의해요", "enroll.place.ask")
+    [agreed] = await talk.house.rows("SELECT sha256 FROM agreements")
+    assert agreed["sha256"] == hashlib.sha256(full.encode()).hexdigest()
 
 
 async def test_a_certificate_without_any_page(talk: Talk) -> None:
