@@ -1,11 +1,14 @@
 """What the service counts on in a Bot API server, asked of any by its address: what it takes, what it refuses."""
 
+import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import aiohttp
 
 Told = dict[str, Any]
+MOST_SAID: Final = 200
+"""Characters of an answer that are shown."""
 
 
 async def contract(http: aiohttp.ClientSession, api: str, token: str, chat: int) -> list[tuple[str, str]]:
@@ -15,17 +18,25 @@ async def contract(http: aiohttp.ClientSession, api: str, token: str, chat: int)
     async def ask(method: str, data: aiohttp.FormData | None = None, **given: Any) -> Told:
         sent = {"data": data} if data is not None else {"json": given}
         async with http.post(f"{api}/bot{token}/{method}", **sent) as answer:  # type: ignore[arg-type]
-            return dict(await answer.json(content_type=None))
+            try:
+                told = json.loads(await answer.read())
+            except ValueError:
+                told = None
+            said = told if isinstance(told, dict) else {}
+            return {"error_code": answer.status, "description": str(told)[:MOST_SAID]} | said
 
     def finding(name: str, told: Told, fine: Callable[[Any], object]) -> Any:
         result = told.get("result")
-        fault = "" if told.get("ok") and fine(result) else f"{told.get('error_code')} {told.get('description')}"
-        findings.append((name, fault))
-        return result or {}
+        try:
+            right = told.get("ok") is True and fine(result)
+        except (LookupError, TypeError, AttributeError):  # a field is missing, or of another kind
+            right = False
+        findings.append((name, "" if right else str(told)[:MOST_SAID]))
+        return result if isinstance(result, dict) else {}
 
     def refusal(name: str, told: Told, code: int, words: str = "") -> None:
         right = told.get("error_code") == code and words in str(told.get("description")).lower()
-        findings.append((name, "" if right else f"expected {code} {words}, got {told}"))
+        findings.append((name, "" if right else f"expected {code} {words}, got {str(told)[:MOST_SAID]}"))
 
     button = {"inline_keyboard": [[{"text": "네", "callback_data": "가" * 21 + "a"}]]}
     here = {"chat_id": chat}

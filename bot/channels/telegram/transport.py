@@ -115,13 +115,13 @@ class Telegram:
 
     async def _persist(self, step: Callable[[], Awaitable[None]]) -> None:
         """Until Telegram has understood, or does not know of such a thing. A reason is told once."""
-        pause, reason = 0.5, ""
+        pause, reason, name = 0.5, "", step.__name__.strip("_")
         while True:
             await asyncio.sleep(self.pace.told_all())
             try:
                 await step()
             except EndPointNotFound:
-                log.warning("the bot api server knows no such method", extra={"step": step.__name__.strip("_")})
+                log.warning("the bot api server knows no such method", extra={"step": name})
             except Exception as error:  # noqa: BLE001 - nothing an answer holds may end the channel
                 if isinstance(error, ToldToWait):
                     self.pace.wait_for_all(error.seconds)
@@ -129,7 +129,7 @@ class Telegram:
                 pause = min(_WORST, pause * 2)
                 if (said := _told(error)) != reason:
                     reason = said
-                    log.warning("telegram is not ready", extra={"error": reason, "again_in": pause})
+                    log.warning("telegram is not ready", extra={"step": name, "error": reason, "again_in": pause})
                 await asyncio.sleep(pause)
                 continue
             return

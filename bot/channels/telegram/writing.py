@@ -23,7 +23,7 @@ MOST_BUTTONS: Final = 100
 NO_PREVIEW: Final = {"is_disabled": True}
 REFERENCE: Final = "#"
 """Before the digest that stands for a value too long for a button."""
-_BESIDE: Final = 16
+_BESIDE: Final = 17
 """Columns of a label (Hangul takes two) up to which another one may stand beside it."""
 
 
