@@ -18,6 +18,7 @@ from pathlib import Path
 from benchmarks.measuring import in_fast_loop, machine, pin, table
 from benchmarks.serving import CLIENT, real_service
 from benchmarks.visitors import TURNS, spent
+from bot.channels.telegram.pacing import CHAT_SPAN
 from tests.telegram.person import Person
 from tests.telegram.server import TOKEN, BotApi
 
@@ -25,8 +26,8 @@ PEOPLE = 300
 """Enough to keep one core busy, when each is told at most one thing a second."""
 READING = 0.3
 """Seconds."""
-QUIET = 1.0
-"""Seconds without a call after which everybody has been answered."""
+QUIET = CHAT_SPAN + 0.5
+"""Seconds without a call after which everybody has been answered: nobody's bubble waits longer for its place."""
 WIRES = {
     "aiohttp (ours)": "",
     "httpx (PTB's default)": """
