@@ -6,7 +6,7 @@ of the profile, no more. The slow judges (pkilint and others) run in the tests a
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 
 from cryptography import x509
@@ -19,16 +19,12 @@ from ca.issuer import Issuer
 from ca.ports import Serial
 from ca.profiles import Profile
 
-_EXTENSIONS = {
-    ExtensionOID.AUTHORITY_KEY_IDENTIFIER: False,
-    ExtensionOID.SUBJECT_KEY_IDENTIFIER: False,
-    ExtensionOID.KEY_USAGE: True,
-    ExtensionOID.SUBJECT_ALTERNATIVE_NAME: False,
-    ExtensionOID.CRL_DISTRIBUTION_POINTS: False,
-    ExtensionOID.AUTHORITY_INFORMATION_ACCESS: False,
-}
 _TAGS = [der.INTEGER, *(der.SEQUENCE,) * 5, 0xA3]
 """What follows the version in every certificate here: no unique identifiers. RFC 5280 §4.1.2.8"""
+_KEY_IDENTIFIER = der.oid(ExtensionOID.SUBJECT_KEY_IDENTIFIER.dotted_string)
+_ALTERNATIVE_NAME = der.oid(ExtensionOID.SUBJECT_ALTERNATIVE_NAME.dotted_string)
+_HOLDERS = {_KEY_IDENTIFIER, _ALTERNATIVE_NAME}
+"""The extensions that are about the holder; all others are alike in all certificates."""
 _SUBJECT = [names.COUNTRY, names.ORGANIZATION, names.UNIT, names.UNIT, names.COMMON_NAME]
 
 
@@ -64,10 +60,16 @@ def _fields(tbs: bytes) -> list[der.Element]:
     return [one for one in der.read(tbs).expect(der.SEQUENCE).children() if one.tag != 0xA0]
 
 
-def _extension_values(tagged: der.Element) -> dict[x509.ObjectIdentifier, bytes]:
-    """The content of extnValue by OID, of the `[3]` at the end of a TBSCertificate."""
-    extensions = [one.children() for one in der.read(tagged.content).children()]
-    return {x509.ObjectIdentifier(der.read_oid(kind)): value.content for kind, *_, value in extensions}
+def _extensions(tagged: der.Element) -> dict[bytes, bytes]:
+    """DER Extensions by their DER OIDs, of the `[3]` at the end of a TBSCertificate."""
+    extensions = der.read(tagged.content).children()
+    return {der.read(one.content, trailing=True).raw: one.raw for one in extensions}
+
+
+def _extension(value: x509.ExtensionType, *, critical: bool = False) -> tuple[bytes, bytes]:
+    """DER OID, and the DER Extension with the value as the library writes it."""
+    oid = der.oid(value.oid.dotted_string)
+    return oid, der.sequence(oid, der.boolean(True) if critical else b"", der.octet_string(value.public_bytes()))
 
 
 def _findings(
@@ -77,28 +79,26 @@ def _findings(
     if [one.tag for one in fields] != _TAGS:
         yield "§4.1: not the fields of a certificate here, each once"
         return
-    serial, algorithm, issuer_name, validity, encoded, *_ = fields
-    subject = names.read_subject(encoded)
+    serial, algorithm, issuer_name, validity, encoded, key, tagged = fields
+    subject = names.read_attributes(encoded)
     yield from _envelope(certificate, serial, algorithm, issuer_name, issuer)
     yield from _validity(certificate, validity, longest, issuer)
-    yield from _subject(subject, encoded, profile)
-    yield from _key(certificate, profile, fields[5])
-    extensions = certificate.extensions
-    found = {e.oid: e.critical for e in extensions}
-    expected = _EXTENSIONS | {ExtensionOID.CERTIFICATE_POLICIES: profile.npki_policies}
-    if found != expected:
-        changed = sorted({oid.dotted_string for oid, _ in found.items() ^ expected.items()})
-        yield f"§4.2: extensions are not exactly the profile's: {', '.join(changed)}"
-        return
-    values = _extension_values(fields[-1])
+    yield from _subject(subject, profile)
+    yield from _key(certificate, profile, key)
     crl = profile.places.crl(profile.places.listed_in(issuer.name, Serial(certificate.serial_number)))
-    for oid, (finding, octets) in _everybodys(profile, issuer.name, issuer.key_identifier, crl).items():
-        if values[oid] != octets:
+    alike = _everybodys(profile, issuer.name, issuer.key_identifier, crl)
+    found = _extensions(tagged)
+    if changed := found.keys() ^ alike.keys() ^ _HOLDERS:
+        which = ", ".join(sorted(der.read_oid(der.read(oid)) for oid in changed))
+        yield f"§4.2: extensions are not exactly the profile's: {which}"
+        return
+    for oid, (finding, extension) in alike.items():
+        if found[oid] != extension:
             yield finding
-    own = hashlib.sha1(fields[5].children()[1].content[1:], usedforsecurity=False).digest()
-    if values[ExtensionOID.SUBJECT_KEY_IDENTIFIER] != der.octet_string(own):
+    own = hashlib.sha1(key.children()[1].content[1:], usedforsecurity=False).digest()
+    if found[_KEY_IDENTIFIER] != der.sequence(_KEY_IDENTIFIER, der.octet_string(der.octet_string(own))):
         yield "§4.2.1.2: subjectKeyIdentifier is not the SHA-1 of the key"
-    yield from _identity(extensions, values[ExtensionOID.SUBJECT_ALTERNATIVE_NAME], subject)
+    yield from _identity(certificate.extensions, found[_ALTERNATIVE_NAME], subject[-1][2] if subject else "")
 
 
 def _envelope(
@@ -127,14 +127,13 @@ def _validity(certificate: x509.Certificate, validity: der.Element, longest: int
         yield "§6.1.3: not inside the issuer's own validity"
 
 
-def _subject(subject: names.Subject, encoded: der.Element, profile: Profile) -> Iterable[str]:
+def _subject(attributes: Sequence[tuple[str, int, str]], profile: Profile) -> Iterable[str]:
     placement = profile.placement
     expected = [placement.country, placement.organization, placement.unit, placement.bank_unit]
-    kinds, values = [a for a, _ in subject.attributes], [v for _, v in subject.attributes]
+    kinds, tags, values = [a for a, _, _ in attributes], [t for _, t, _ in attributes], [v for _, _, v in attributes]
     if kinds != _SUBJECT or values[:4] != expected:
         yield "§4.1.2.6: the subject is not C, O, OU, OU, CN as in the profile"
         return
-    tags = [tag for rdn in encoded.children() for _, tag, _ in names.read_rdn(rdn.raw)]
     if tags != [der.PRINTABLE_STRING] + [der.UTF8_STRING] * 4:
         yield "§4.1.2.4: countryName is a PrintableString, the rest UTF8String"
     if any(len(value) > names.COMMON_NAME_CHARACTERS for value in values):
@@ -160,10 +159,8 @@ def _key(certificate: x509.Certificate, profile: Profile, encoded: der.Element) 
 
 
 @cache
-def _everybodys(
-    profile: Profile, issuer: str, key_identifier: bytes, crl: str
-) -> dict[x509.ObjectIdentifier, tuple[str, bytes]]:
-    """What has to stand in the extensions that say nothing of the holder, octet by octet as the library writes it."""
+def _everybodys(profile: Profile, issuer: str, key_identifier: bytes, crl: str) -> dict[bytes, tuple[str, bytes]]:
+    """By DER OID, the extensions that say nothing of the holder, octet by octet as the library writes them."""
     unset = dict.fromkeys(
         ("key_encipherment", "data_encipherment", "key_agreement", "key_cert_sign", "crl_sign"), False
     )
@@ -176,49 +173,52 @@ def _everybodys(
     )
     point = x509.DistributionPoint([x509.UniformResourceIdentifier(crl)], None, None, None)
     access = [x509.AccessDescription(method, x509.UniformResourceIdentifier(url)) for method, url in locations]
-    wanted: dict[str, x509.ExtensionType] = {
-        "§4.2.1.1: authorityKeyIdentifier is not the issuer's subjectKeyIdentifier alone": (
-            x509.AuthorityKeyIdentifier(key_identifier, None, None)
+    wanted: tuple[tuple[str, x509.ExtensionType, bool], ...] = (
+        (
+            "§4.2.1.1: authorityKeyIdentifier is not the issuer's subjectKeyIdentifier alone",
+            x509.AuthorityKeyIdentifier(key_identifier, None, None),
+            False,
         ),
-        "§4.2.1.3: keyUsage is not digitalSignature and nonRepudiation alone": usage,
-        "§4.2.1.13: not the issuer's CRL alone": x509.CRLDistributionPoints([point]),
-        "§4.2.2.1: not the issuer's OCSP and certificate addresses": x509.AuthorityInformationAccess(access),
-    }
-    expected = {value.oid: (finding, value.public_bytes()) for finding, value in wanted.items()}
-    expected[ExtensionOID.CERTIFICATE_POLICIES] = (
-        "§4.2.1.4: not the profile's policy, notice and CPS alone",
-        _policies(profile),
+        ("§4.2.1.3: keyUsage is not digitalSignature and nonRepudiation alone, critical", usage, True),
+        (
+            "§4.2.1.4: not the profile's policy, notice and CPS alone, critical as the profile says",
+            _policies(profile),
+            profile.npki_policies,
+        ),
+        ("§4.2.1.13: not the issuer's CRL alone", x509.CRLDistributionPoints([point]), False),
+        ("§4.2.2.1: not the issuer's OCSP and certificate addresses", x509.AuthorityInformationAccess(access), False),
     )
-    return expected
+    extensions = [(finding, _extension(value, critical=critical)) for finding, value, critical in wanted]
+    return {oid: (finding, extension) for finding, (oid, extension) in extensions}
 
 
-def _policies(profile: Profile) -> bytes:
+def _policies(profile: Profile) -> x509.ExtensionType:
     qualifiers: list[str | x509.UserNotice] = [x509.UserNotice(None, profile.notice), profile.places.cps]
     only = x509.PolicyInformation(x509.ObjectIdentifier(profile.policy), qualifiers)
-    written = x509.CertificatePolicies([only]).public_bytes()
+    written = x509.CertificatePolicies([only])
     if not profile.npki_policies:
         return written
     # The library writes no BMPString: the notice, innermost of four, is put in by hand.
-    policies = der.read(written).children()[0].children()
+    policies = der.read(written.public_bytes()).children()[0].children()
     notice, cps = policies[1].children()
     kind, _ = notice.children()
     bmp = der.sequence(kind.raw, der.sequence(der.bmp_string(profile.notice)))
-    return der.sequence(der.sequence(policies[0].raw, der.sequence(bmp, cps.raw)))
+    value = der.sequence(der.sequence(policies[0].raw, der.sequence(bmp, cps.raw)))
+    return x509.UnrecognizedExtension(written.oid, value)
 
 
-def _identity(extensions: x509.Extensions, encoded: bytes, subject: names.Subject) -> Iterable[str]:
+def _identity(extensions: x509.Extensions, encoded: bytes, common: str) -> Iterable[str]:
     alternatives = extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     match list(alternatives):
         case [x509.OtherName() as other] if other.type_id.dotted_string == vid.IDENTIFY_DATA:
             identity = vid.read_identify_data(other.value)
-            common = subject.attributes[-1][1] if subject.attributes else ""
             if identity.vid is None or len(identity.vid) != 32:
                 yield "NPKI: no VID of 32 octets"
             elif vid.identify_data(identity.real_name, identity.vid) != other.value:
                 yield "NPKI: more than a real name and a VID"
             if not common.startswith(f"{identity.real_name}("):
                 yield "NPKI: the real name is not the one of the common name"
-            if alternatives.public_bytes() != encoded:
+            if _extension(alternatives)[1] != encoded:
                 yield "§4.2.1.6: subjectAltName is not written as it is read"
         case _:
             yield "§4.2.1.6: subjectAltName is not the identity alone"

@@ -96,22 +96,19 @@ class Subject:
 
     def der(self) -> bytes:
         """DER RDNSequence: countryName a PrintableString (RFC 5280 Appendix A.1), the rest UTF8String."""
-        return der.sequence(
-            *(
-                der.set_of(
-                    der.sequence(
-                        der.oid(oid), der.printable_string(value) if oid == COUNTRY else der.utf8_string(value)
-                    )
-                )
-                for oid, value in self.attributes
-            )
-        )
+        return der.sequence(*(_rdn(oid, value) for oid, value in self.attributes))
 
     def __str__(self) -> str:
         """RFC 4514 text, last attribute first."""
         return ",".join(
             f"{_SHORT.get(oid, oid)}={re.sub(_ESCAPED, _escape, value)}" for oid, value in reversed(self.attributes)
         )
+
+
+@lru_cache(maxsize=64)  # four of five are the same for everybody
+def _rdn(oid: str, value: str) -> bytes:
+    text = der.printable_string(value) if oid == COUNTRY else der.utf8_string(value)
+    return der.set_of(der.sequence(der.oid(oid), text))
 
 
 def subject(placement: Placement, common: str) -> Subject:
@@ -129,13 +126,17 @@ def subject(placement: Placement, common: str) -> Subject:
 
 def read_subject(encoded: der.Element) -> Subject:
     """The subject (or issuer) as it stands in a certificate. Raises `der.DerError`."""
-    rdns = [read_rdn(rdn.raw) for rdn in encoded.expect(der.SEQUENCE).children()]
-    return Subject(tuple((kind, text) for rdn in rdns for kind, _, text in rdn))
+    return Subject(tuple((kind, text) for kind, _, text in read_attributes(encoded)))
 
 
-@lru_cache(maxsize=64)  # four of five are the same for everybody
-def read_rdn(encoded: bytes) -> tuple[tuple[str, int, str], ...]:
-    """OID, tag of the value and its text, of each attribute of a DER RelativeDistinguishedName."""
+def read_attributes(encoded: der.Element) -> tuple[tuple[str, int, str], ...]:
+    """OID, tag of the value and its text, of each attribute of a DER Name. Raises `der.DerError`."""
+    rdns = encoded.expect(der.SEQUENCE).children()
+    return tuple(attribute for rdn in rdns for attribute in _read_rdn(rdn.raw))
+
+
+@lru_cache(maxsize=64)
+def _read_rdn(encoded: bytes) -> tuple[tuple[str, int, str], ...]:
     attributes = []
     for attribute in der.read(encoded).expect(der.SET).children():
         kind, value = attribute.children()

@@ -72,7 +72,7 @@ def test_policies_as_npki_has_them() -> None:
     extension = x509.load_der_x509_certificate(signed).extensions.get_extension_for_class(x509.CertificatePolicies)
     assert extension.critical
     assert der.bmp_string(npki["personal"].notice) in signed
-    with pytest.raises(LintFailed, match=r"2\.5\.29\.32"):
+    with pytest.raises(LintFailed, match=r"§4\.2\.1\.4"):
         authority.sign(Record(strict.prepare(enrollment(), NOW), Status.PLANNED))
 
 
