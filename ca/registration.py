@@ -7,9 +7,10 @@ signed is unknown to the store, and one request has one certificate however ofte
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, TypeVar, TypeVarTuple
 from weakref import WeakValueDictionary
 
 from ca import revocation
@@ -18,6 +19,11 @@ from ca.errors import BadRequest, LintFailed, NotFound, ProfileError, RequestCon
 from ca.ports import CertificateStore, Record, Serial, Status
 from ca.revocation import By
 
+T = TypeVar("T")
+Args = TypeVarTuple("Args")
+
+AT_A_TIME: Final = 8
+"""Prepared or signed in one turn of the loop."""
 UNFINISHED_FOR: Final = timedelta(hours=24)
 """An older plan is not finished any more: its customer has gone, or has asked again."""
 
@@ -35,6 +41,7 @@ class RegistrationAuthority:
         self.authority = authority
         self._store = store
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._desk = asyncio.Semaphore(AT_A_TIME)
 
     async def enroll(self, wanted: Enrollment, now: datetime) -> Record:
         """The certificate of this request; asked again, the same one.
@@ -44,9 +51,17 @@ class RegistrationAuthority:
         """
         lock = self._locks.setdefault(wanted.request_id, asyncio.Lock())
         async with lock:
-            # Less work than a way to a thread and back; a known request is found by the store, in the same commit.
-            record = await self._store.plan(self.authority.prepare(wanted, now))
-            return await self._finish(record, now)
+            # A known request is found by the store, in the same commit.
+            plan = await self._in_turn(self.authority.prepare, wanted, now)
+            return await self._finish(await self._store.plan(plan), now)
+
+    async def _in_turn(self, work: Callable[[*Args], T], *args: *Args) -> T:
+        """What takes less time than the way to a thread and back. Of many who come at once `AT_A_TIME` are served in a
+        turn of the loop: so everybody else is answered in between, and still many share a commit."""
+        async with self._desk:
+            done = work(*args)
+            await asyncio.sleep(0)
+        return done
 
     async def _finish(self, record: Record, now: datetime) -> Record:
         if record.status is Status.FAILED:
@@ -57,10 +72,10 @@ class RegistrationAuthority:
         return await self._store.complete(record.plan.serial, der, now)
 
     async def _signed(self, record: Record) -> bytes:
-        # RSA and tokens take milliseconds, in which others are answered; ECDSA less than the way to a thread and back.
+        # RSA and tokens take milliseconds, in which others are answered.
         if self.authority.issuer(record.plan.issuer).key.takes_time:
             return await asyncio.to_thread(self.authority.sign, record)
-        return self.authority.sign(record)
+        return await self._in_turn(self.authority.sign, record)
 
     async def reconcile(self, now: datetime, left_for: timedelta = timedelta(0)) -> Reconciled:
         """Finish or fail what was left unfinished for that long: call at start, before serving, and now and then.

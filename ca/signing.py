@@ -85,6 +85,11 @@ def assemble(tbs: bytes, algorithm_identifier: bytes, signature: bytes) -> bytes
     return der.sequence(tbs, algorithm_identifier, der.bit_string(signature))
 
 
+def tbs_of(signed: bytes) -> bytes:
+    """What `assemble` was given to be signed. Raises `der.DerError`."""
+    return der.read(der.read(signed).expect(der.SEQUENCE).content, trailing=True).raw
+
+
 def signed(tbs: bytes, signer: Signer) -> bytes:
     """`tbs` signed and assembled."""
     return assemble(tbs, algorithm(signer.public_key), sign(signer, tbs))

@@ -7,6 +7,7 @@ from typing import Final
 
 from bot.storage.database import Row, Tx
 from bot.storage.instants import instant, instant_or_none, text_of
+from ca import signing
 from ca.errors import NotFound
 from ca.ports import Plan, Record, Serial, Standing, Status, SubscriberId
 
@@ -41,7 +42,7 @@ def record_of(row: Row) -> Record:
         not_before=instant(row["not_before"]),
         not_after=instant(row["not_after"]),
         public_key_sha256=row["public_key_sha256"],
-        tbs=row["tbs"],
+        tbs=row["tbs"] or signing.tbs_of(row["der"]),
         planned_at=instant(row["planned_at"]),
         evidence=json.loads(row["evidence"]),
         replaces=None if row["replaces"] is None else serial_of(row["replaces"]),

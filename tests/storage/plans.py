@@ -4,6 +4,8 @@ import itertools
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
+from ca import der as encoding
+from ca import signing
 from ca.ports import Plan, Serial, SubscriberId
 from tests.years import moved
 
@@ -36,7 +38,7 @@ def plan(
         not_before=at - timedelta(minutes=5),
         not_after=at + YEAR,
         public_key_sha256=sha256((key or f"key {n}").encode()).digest(),
-        tbs=b"tbs %d" % n,
+        tbs=encoding.sequence(encoding.integer(n)),
         planned_at=at,
         evidence={"code": "passed", "card": "passed"},
         replaces=replaces,
@@ -44,4 +46,4 @@ def plan(
 
 
 def der(of: Plan) -> bytes:
-    return b"signed " + of.tbs
+    return signing.assemble(of.tbs, encoding.sequence(), b"signature")

@@ -4,6 +4,7 @@ import asyncio
 import base64
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -334,3 +335,34 @@ async def test_a_restart_remembers(database_url: str, audit: AuditTrail) -> None
     database = await open_database(database_url)
     assert await Certificates(database, audit, export_key=KEY).by_serial(first.plan.serial) == first
     await database.close()
+
+
+async def test_no_step_of_a_life_reads_a_whole_table(tmp_path: Path, audit: AuditTrail) -> None:
+    """An index that is missing would be noticed with a million certificates only."""
+    database, said = await open_database(tmp_path / "life.db"), set[str]()
+    store = Certificates(database, audit, export_key=KEY, now=lambda: AT)
+    # SQLite's own trace: every statement, its parameters filled in.
+    await database.run(lambda tx: tx.connection.set_trace_callback(said.add))  # type: ignore[attr-defined]
+    first = await issued(store, subscriber="lee")
+    await store.fail((await store.plan(plan())).plan.serial, AT, "lost")
+    successor = plan(subscriber="lee", replaces=first.plan.serial)
+    await store.plan(successor)
+    await store.complete(successor.serial, der(successor), AT)
+    await store.settle(successor.serial, AT, "superseded")
+    await store.revoke(successor.serial, AT, "certificateHold")
+    await store.release(successor.serial, AT)
+    await database.run(lambda tx: tx.connection.set_trace_callback(None))  # type: ignore[attr-defined]
+    asking = [sql for sql in said if sql.split()[0] in ("SELECT", "INSERT", "UPDATE", "DELETE")]
+    assert len(asking) > 30
+
+    def scans(tx: Tx) -> list[str]:
+        return [
+            f"{row['detail']}: {sql}"
+            for sql in asking
+            for row in tx.all(f"EXPLAIN QUERY PLAN {sql}")
+            if row["detail"].startswith("SCAN ") and "CONSTANT ROW" not in row["detail"]
+        ]
+
+    found = await database.read(scans)
+    await database.close()
+    assert found == []

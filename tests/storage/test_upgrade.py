@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.storage.database import Database, DatabaseError, SchemaTooNew, Tx, open_database
+from bot.storage.audit import AuditTrail, Verdict
+from bot.storage.database import ConstraintViolated, Database, DatabaseError, SchemaTooNew, Tx, open_database
 from bot.storage.upgrade import Upgrade, schema_version, shipped_upgrades, statements, upgrade_schema
+from tests.storage.plans import AT
 
 ONE = Upgrade(
     1, "0001_one.sql", "CREATE TABLE one (id BIGINT PRIMARY KEY, words BLOB);\nINSERT INTO one VALUES (1, NULL);\n"
@@ -104,3 +106,20 @@ def test_scripts_are_split_at_statements_only() -> None:
 def test_ours_are_numbered_and_whole() -> None:
     for upgrade in shipped_upgrades():
         assert list(statements(upgrade.script))
+
+
+async def test_the_audit_trail_moves_whole(database_url: str) -> None:
+    """Upgrade 16 writes SQLite's table anew: the same rows, and the database still refuses to change one."""
+    database, trail = await opened(database_url), AuditTrail(bytes(range(32)))
+    await upgrade_schema(database, shipped_upgrades()[:15])
+    for n in range(3):
+        await database.run(trail.append, AT, "ca", "issued", f"serial {n}")
+    written = [row async for row in trail.rows(database)]
+    await upgrade_schema(database)
+    assert [row async for row in trail.rows(database)] == written
+    await database.run(trail.append, AT, "ca", "issued", "serial 3")
+    assert await trail.verify(database) == Verdict(4)
+    for sql in ("DELETE FROM audit WHERE seq = 2", "UPDATE audit SET detail = '{}' WHERE seq = 2"):
+        with pytest.raises(ConstraintViolated, match="append-only"):
+            await database.run(lambda tx, sql: tx.execute(sql), sql)
+    await database.close()
