@@ -61,15 +61,20 @@ def in_fast_loop(work: Coroutine[Any, Any, None]) -> None:
 
 
 class Measured:
-    """How long each of many things took, in seconds, and all of them together."""
+    """How long each of many things took, in seconds, and all of them together; and the processor time of all."""
 
-    def __init__(self, each: Sequence[float], together: float) -> None:
-        self.each, self.together = sorted(each), together
+    def __init__(self, each: Sequence[float], together: float, processor: float = 0.0) -> None:
+        self.each, self.together, self.processor = sorted(each), together, processor
 
     @property
     def rate(self) -> float:
         """A second."""
         return len(self.each) / self.together
+
+    @property
+    def processor_rate(self) -> float:
+        """A second of processor time, of all threads: the same when a neighbour is busy."""
+        return len(self.each) / self.processor if self.processor else 0.0
 
     def milliseconds(self, share: float) -> float:
         """The percentile `share` (0..1)."""
@@ -98,11 +103,11 @@ async def measured(callers: int, seconds: float, caller: Callable[[int], Callabl
 def repeated(seconds: float, once: Callable[[], object]) -> Measured:
     """One thread, without asyncio."""
     each: list[float] = []
-    started = time.perf_counter()
+    started, processor = time.perf_counter(), time.process_time()
     while (begun := time.perf_counter()) - started < seconds:
         once()
         each.append(time.perf_counter() - begun)
-    return Measured(each, time.perf_counter() - started)
+    return Measured(each, time.perf_counter() - started, time.process_time() - processor)
 
 
 def table(title: str, heads: Iterable[str], rows: Iterable[Sequence[object]]) -> None:

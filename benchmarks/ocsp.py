@@ -3,11 +3,14 @@
 The responder's own ASGI application, called as a server calls it, beside a bare ASGI application that sends as many
 octets: the same messages, without the cost of HTTP parsing that both would share. Prepared answers by POST and GET, and
 answers with a nonce, which are signed on demand, at 64 at once. Then the same over HTTP: the real service alone on one
-core, the least an ASGI application can answer under the same server on that core, the client on the other.
+core, the least an ASGI application can answer under the same server on that core, the client on the other;
+and OpenSSL's own responder.
 """
 
+import asyncio
 import base64
 import secrets
+import subprocess
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable
@@ -21,7 +24,7 @@ from cryptography.x509 import ocsp as library
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from benchmarks.issue import requests, wanted
-from benchmarks.measuring import Measured, in_fast_loop, machine, measured, pin, repeated, table
+from benchmarks.measuring import Measured, cpu_seconds, in_fast_loop, machine, measured, pin, repeated, table
 from benchmarks.serving import CLIENT, served
 from benchmarks.visitors import Visitor
 from bot.app import running
@@ -75,13 +78,13 @@ async def _over_http(
     rows: list[list[str]] = []
     floor = 0.0
     with (
-        served([*here, "benchmarks.bare", str(other)], other, {}, log),
-        served([*here, "bot", "serve", "--data", str(data), "--port", str(port)], port, {}, log),
+        served([*here, "benchmarks.bare", str(other)], other, {}, log) as least,
+        served([*here, "bot", "serve", "--data", str(data), "--port", str(port)], port, {}, log) as ours,
     ):
-        for name, at, path, body in (
-            ("bare ASGI, as many octets", other, f"/octets/{octets}", lambda: asked),
-            ("prepared, POST", port, "/pki/ocsp", lambda: asked),
-            ("signed on demand, POST", port, "/pki/ocsp", fresh),
+        for name, process, at, path, body in (
+            ("bare ASGI, as many octets", least, other, f"/octets/{octets}", lambda: asked),
+            ("prepared, POST", ours, port, "/pki/ocsp", lambda: asked),
+            ("signed on demand, POST", ours, port, "/pki/ocsp", fresh),
         ):
             visitors = [Visitor(at) for _ in range(AT_ONCE)]
             for visitor in visitors:
@@ -91,16 +94,68 @@ async def _over_http(
             async def once(visitor: Visitor, path: str = path, body: Callable[[], bytes] = body) -> None:
                 await visitor.post(path, body())
 
+            before = cpu_seconds(process) or 0.0
             result = await measured(
                 AT_ONCE,
                 seconds,
                 lambda n, visitors=visitors, once=once: lambda: once(visitors[n]),  # type: ignore[misc]
             )
             floor = floor or result.rate
-            rows.append([name, *result.cells(), f"{result.rate / floor:.2f}"])
+            rows.append([name, *_in_processor_time(result, before, process), f"{result.rate / floor:.2f}"])
             for visitor in visitors:
                 visitor.writer.close()
+    result, processor = await _openssl(data, seconds)
+    rows.append(["openssl ocsp, signed on demand, POST", f"{len(result.each) / processor:,.0f}", *result.cells(), ""])
     return rows
+
+
+def _in_processor_time(result: Measured, before: float, process: int) -> list[str]:
+    spent = (cpu_seconds(process) or 0.0) - before
+    return [f"{len(result.each) / spent:,.0f}" if spent else "", *result.cells()]
+
+
+async def _openssl(folder: Path, seconds: float) -> tuple[Measured, float]:
+    """The responder of OpenSSL with a P-256 key and one certificate; it closes each connection."""
+    port, key, certificate, index = free_port(), folder / "o.key", folder / "o.pem", folder / "index.txt"
+    subprocess.run(  # noqa: ASYNC221 - nothing else is under way
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+         "-subj", "/CN=bench", "-keyout", key, "-out", certificate],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    issuer = x509.load_pem_x509_certificate(certificate.read_bytes())
+    index.write_text(f"V\t491231235959Z\t\t{issuer.serial_number:X}\tunknown\t/CN=bench\n", "utf-8")
+    builder = library.OCSPRequestBuilder().add_certificate(issuer, issuer, SHA256())
+    command = [
+        "openssl",
+        "ocsp",
+        "-index",
+        index,
+        "-port",
+        port,
+        "-rsigner",
+        certificate,
+        "-rkey",
+        key,
+        "-CA",
+        certificate,
+    ]
+
+    async def once() -> None:
+        asked = builder.add_extension(x509.OCSPNonce(secrets.token_bytes(16)), critical=False).build()
+        body = asked.public_bytes(Encoding.DER)
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(
+            b"POST / HTTP/1.0\r\nContent-Type: application/ocsp-request\r\nContent-Length: %d\r\n\r\n" % len(body)
+            + body
+        )
+        answer = await reader.read(-1)
+        writer.close()
+        assert library.load_der_ocsp_response(answer.partition(b"\r\n\r\n")[2]).certificate_status.name == "GOOD"
+
+    with served([str(one) for one in command], port, {}, folder / "openssl.log") as process:
+        before = cpu_seconds(process) or 0.0
+        result = await measured(4, seconds, lambda _: once)
+        return result, (cpu_seconds(process) or 0.0) - before
 
 
 async def main(seconds: float) -> None:
@@ -137,7 +192,7 @@ async def main(seconds: float) -> None:
     rows = [[name, *result.cells(), f"{result.rate / floor:.2f}"] for name, result in results]
     heads = ("", "a second", "p50 ms", "p95 ms", "p99 ms", "of bare ASGI")
     table("OCSP on one core", heads, rows)
-    table("OCSP over HTTP on one core, 64 at once", heads, over_http)
+    table("OCSP over HTTP on one core, 64 at once", ("", "a processor-second", *heads[1:]), over_http)
 
 
 if __name__ == "__main__":
