@@ -20,11 +20,12 @@ from ca.institutions import POLICIES
 
 LONGEST: Final = 6
 MOST_SIGNATURES: Final = 32
+SMALLEST_RSA: Final = 2048
 LARGEST_RSA: Final = 8192
 """An issuer's larger key is not tried: verifying would cost what it pleases."""
 
 Verdict = Literal["trusted", "unknown", "forged", "weak", "unsupported", "unconfigured"]
-"""`unknown`: no anchor reached; `forged`: only issuers whose key does not fit; `weak`: SHA-1 or MD5;
+"""`unknown`: no anchor reached; `forged`: only issuers whose key does not fit; `weak`: SHA-1, MD5, a short issuer's key;
 `unconfigured`: there are no anchors."""
 
 _OID = x509.oid.ExtensionOID
@@ -122,6 +123,8 @@ def _signature(issuer: x509.Certificate, one: x509.Certificate) -> Verdict:
         key = issuer.public_key()
         if isinstance(key, rsa.RSAPublicKey) and key.key_size > LARGEST_RSA:
             return "unsupported"
+        if isinstance(key, rsa.RSAPublicKey) and key.key_size < SMALLEST_RSA:
+            return "weak"
         one.verify_directly_issued_by(issuer)
     except InvalidSignature:
         return "forged"

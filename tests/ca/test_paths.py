@@ -93,8 +93,9 @@ def test_kinds_of_keys_and_signatures_we_do_not_know_are_told() -> None:
     assert paths.find(parse(sm2), [parse(der(HERE.ca))], [HERE.root], NOW).verdict in {"unsupported", "forged"}
 
 
-def test_sha1_is_weak() -> None:
-    own = rsa.generate_private_key(65537, 2048)
+@pytest.mark.parametrize(("algorithm", "bits"), [(5, 2048), (4, 2048), (11, 1024)], ids=["SHA-1", "MD5", "RSA-1024"])
+def test_what_can_be_forged_is_weak(algorithm: int, bits: int) -> None:
+    own = rsa.generate_private_key(65537, bits)
     builder = (
         x509.CertificateBuilder().subject_name(name("Old CA")).issuer_name(name("Old CA"))
         .public_key(own.public_key()).serial_number(1).not_valid_before(NOW - timedelta(days=9))
@@ -103,14 +104,14 @@ def test_sha1_is_weak() -> None:
         .add_extension(usage(key_cert_sign=True), True)
     )  # fmt: skip
     old = builder.sign(own, SHA256())
-    # The library signs nothing with SHA-1 any more.
+    # The library signs nothing with these any more.
     new = (
         x509.CertificateBuilder().subject_name(name("me")).issuer_name(name("Old CA")).serial_number(2)
         .public_key(key("me").public_key()).not_valid_before(NOW).not_valid_after(NOW + timedelta(days=1))
         .add_extension(policies(BANK), True).sign(own, SHA256())
     )  # fmt: skip
-    sha256, sha1 = (writing.oid(f"1.2.840.113549.1.1.{number}") for number in (11, 5))
-    weak = x509.load_der_x509_certificate(der(new).replace(sha256, sha1))
+    sha256, old_hash = (writing.oid(f"1.2.840.113549.1.1.{number}") for number in (11, algorithm))
+    weak = x509.load_der_x509_certificate(der(new).replace(sha256, old_hash))
     assert verdict(weak, anchors=[old]) == "weak"
 
 

@@ -225,9 +225,6 @@ async def test_renewed_with_the_old_files(live: Live, chromium: Browser, tmp_pat
     url = await walk_to_the_page(new, "000-21-1109-112", "강데모이름이길어서증명서에들어가는지보는분", "^이 PC")
     old = await makes_the_key(new, url, await new.desk())
     archive = await downloads(old, ".zip", tmp_path)
-    with zipfile.ZipFile(archive) as files:
-        files.extractall(tmp_path / "old")
-    folder = next((tmp_path / "old").rglob("signPri.key")).parent
     await old.click("#finish")
     await new.presses("나중에 할게요")
     await new.hears("모두 끝났어요")
@@ -241,7 +238,7 @@ async def test_renewed_with_the_old_files(live: Live, chromium: Browser, tmp_pat
     await new.presses("^갱신하기")
     await new.hears("예전 파일과 비밀번호는 기기 밖으로 나가지")
     page = await new.page(await new.link("보안 페이지 열기"))
-    await page.set_input_files("#old-files", [folder / "signCert.der", folder / "signPri.key"])
+    await page.set_input_files("#old-files", archive)  # as it was got
     await page.fill("#password", PASSWORD + "2")
     await page.fill("#again", PASSWORD + "2")
     await page.fill("#old-password", "not the old one")
