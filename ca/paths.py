@@ -25,7 +25,7 @@ LARGEST_RSA: Final = 8192
 """An issuer's larger key is not tried: verifying would cost what it pleases."""
 
 Verdict = Literal["trusted", "unknown", "forged", "weak", "unsupported", "unconfigured"]
-"""`unknown`: no anchor reached; `forged`: only issuers whose key does not fit; `weak`: SHA-1, MD5, a short issuer's key;
+"""`unknown`: no anchor reached; `forged`: only issuers whose key does not fit; `weak`: SHA-1, MD5, a short key;
 `unconfigured`: there are no anchors."""
 
 _OID = x509.oid.ExtensionOID
