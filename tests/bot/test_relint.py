@@ -34,7 +34,9 @@ NPKI = CertificateAuthority(
         pytest.param(replace(GOOD, profile="business"), "4.2.1.4", id="another profile"),
         pytest.param(replace(GOOD, profile="gone"), "does not exist", id="no such profile"),
         pytest.param(issued(OTHER_CA), "signature", id="another CA of this name"),
-        pytest.param(issued(NPKI), "2.5.29.32", id="another switch"),
+        pytest.param(
+            issued(NPKI), "§4.2.1.4: not the profile's policy, notice and CPS alone, critical", id="another switch"
+        ),
     ],
 )
 def test_what_is_wrong_is_named(one: Exported, finding: str) -> None:
