@@ -45,7 +45,7 @@ async def to_page(newcomer: Newcomer) -> Page:
 
 
 async def test_a_signature_is_presented_and_the_key_stays(chromium: Browser, live: Live, folder: Path) -> None:
-    context = await chromium.new_context(locale="ko-KR")
+    context = await chromium.new_context(locale="ko-KR", viewport={"width": 390, "height": 844})
     newcomer = Newcomer(context, live, "register")
     await newcomer.sits_down()
 
@@ -60,9 +60,12 @@ async def test_a_signature_is_presented_and_the_key_stays(chromium: Browser, liv
     await page.set_input_files("#files", [folder / "signCert.der", folder / "signPri.key"])
     await expect(page.locator("#send")).to_have_text("서명해서 제시하기")
     await page.fill("#password", PASSWORD)
+    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    await newcomer.shot(page, "chosen")
     await page.click("#send")
     for said in ("홍*동", "금융결제원(yessign)"):
         await expect(page.locator("#facts")).to_contain_text(said)
+    await newcomer.shot(page, "presented")
     assert len(sent) == 1
     assert PASSWORD not in sent[0]
     await newcomer.hears("서명으로 확인했어요")
