@@ -9,7 +9,7 @@ from tests.web.keys_stub import WEB
 KO = page_texts(load_texts()["ko"])
 SCRIPTS = ("page", "choosing", "findings", "secure", "login_check", "register", "mini_app", "device", "device_receive")
 TEMPLATES = (
-    "page", "secure", "login_check", "register", "mini_app", "choosing", "findings", "new_password", "device",
+    "page", "parts", "secure", "login_check", "register", "mini_app", "choosing", "findings", "new_password", "device",
     "device_tool", "device_receive", "missing",
 )  # fmt: skip
 
