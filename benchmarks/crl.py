@@ -7,15 +7,16 @@ same process, is what it is compared with.
 
 import asyncio
 import multiprocessing
-import resource
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
-from benchmarks.measuring import machine, resident_megabytes, table
+from benchmarks.measuring import machine, peak_megabytes, resident_megabytes, table
 from bot.app import running
 from bot.service import utc_now
 from bot.settings import load_settings
@@ -51,7 +52,28 @@ def fill(tx: Tx, issuer: str, count: int) -> None:
         )  # fmt: skip
 
 
-async def listed(count: int, folder: Path) -> list[object]:
+class Listed(NamedTuple):
+    """Seconds and MiB; `kept` is the service's whole job: read, join, lint, sign and keep."""
+
+    entries: int
+    octets: int
+    read: float
+    sign: float
+    bare: float
+    kept: float
+    before: float
+    peak: float
+
+    def row(self) -> list[str]:
+        together = self.read + self.sign
+        seconds = (self.read, self.sign, together, self.kept - together)
+        return [
+            f"{self.entries:,}", f"{self.octets / 1e6:.1f}", *(f"{one:.3f}" for one in seconds), f"{self.before:.0f}",
+            f"{self.peak:.0f}", f"{self.bare:.4f}", f"{together / self.bare:.0f}",
+        ]  # fmt: skip
+
+
+async def listed(count: int, folder: Path) -> Listed:
     async with running(load_settings(None, data=folder, ca_key="p-256"), jobs=False) as service:
         authority, shelf = service.registration.authority, service.listing.shelf
         name = authority.current.name
@@ -66,28 +88,27 @@ async def listed(count: int, folder: Path) -> list[object]:
         ticks.append(time.perf_counter())
         der = authority.sign_crl(name, entries, 1, now.replace(microsecond=0), timedelta(days=1))
         ticks.append(time.perf_counter())
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        peak = peak_megabytes()
         authority.current.key.sign(der)
         ticks.append(time.perf_counter())
         del entries
         await service.listing.work()
         ticks.append(time.perf_counter())
     read, sign, bare, kept = (later - earlier for earlier, later in pairwise(ticks))
-    together = read + sign
-    seconds = (read, sign, together, kept - together)
-    return [
-        f"{count:,}", f"{len(der) / 1e6:.1f}", *(f"{one:.3f}" for one in seconds), f"{before:.0f}", f"{peak:.0f}",
-        f"{bare:.4f}", f"{together / bare:.0f}",
-    ]  # fmt: skip
+    return Listed(count, len(der), read, sign, bare, kept, before, peak)
 
 
-def measure(count: int) -> list[object]:
+def measure(count: int) -> Listed:
     with tempfile.TemporaryDirectory(prefix="certtalk-bench-") as made:
         return asyncio.run(listed(count, Path(made)))
 
 
+def each_alone(sizes: Iterable[int]) -> list[Listed]:
+    with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
+        return pool.map(measure, sizes, chunksize=1)
+
+
 if __name__ == "__main__":
     print(machine())
-    sizes = [int(size) for size in sys.argv[1:]] or SIZES
-    with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
-        table("Revocation lists", HEADS, pool.map(measure, sizes, chunksize=1))
+    results = each_alone([int(size) for size in sys.argv[1:]] or SIZES)
+    table("Revocation lists", HEADS, (result.row() for result in results))

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import combinations, islice, pairwise
 from pathlib import Path
 from statistics import median
@@ -102,7 +103,15 @@ class Heart:
     def __init__(self) -> None:
         self.late, self.spent = list[float](), list[float]()
 
-    async def beat(self) -> None:
+    @contextmanager
+    def beating(self) -> Iterator["Heart"]:
+        task = asyncio.create_task(self._beat())
+        try:
+            yield self
+        finally:
+            task.cancel()
+
+    async def _beat(self) -> None:
         while True:
             begun, spent = time.perf_counter(), time.thread_time()
             await asyncio.sleep(BEAT)
@@ -114,10 +123,9 @@ class Heart:
         return [f"{Measured(one, 1).milliseconds(0.99):.1f}" for one in (self.late, self.spent)]
 
 
-async def _enrolled(
-    service: Service, numbered: Iterator[tuple[int, bytes]], at_once: int, count: int
-) -> tuple[Measured, Heart]:
-    each, heart = list[float](), Heart()
+async def enrolled(service: Service, numbered: Iterator[tuple[int, bytes]], at_once: int, count: int) -> Measured:
+    """`count` certificates out of `numbered` requests through the registration authority, `at_once` of them."""
+    each = list[float]()
 
     async def issue() -> None:
         for _ in range(count // at_once):
@@ -126,12 +134,9 @@ async def _enrolled(
             await service.registration.enroll(one, utc_now())
             each.append(time.perf_counter() - begun)
 
-    beating = asyncio.create_task(heart.beat())
     started, processor = time.perf_counter(), time.process_time()
     await asyncio.gather(*(issue() for _ in range(at_once)))
-    result = Measured(each, time.perf_counter() - started, time.process_time() - processor)
-    beating.cancel()
-    return result, heart
+    return Measured(each, time.perf_counter() - started, time.process_time() - processor)
 
 
 def _in_memory(authority: CertificateAuthority, csrs: list[bytes]) -> Measured:
@@ -160,9 +165,10 @@ async def _measured(folder: Path, kind: str, csrs: list[bytes]) -> tuple[list[li
         ]
         numbered = iter(enumerate(csrs))
         stages = await _stages(service, numbered, STAGED)
-        results += [
-            (f"durable, {at_once} at once", *await _enrolled(service, numbered, at_once, share)) for at_once in AT_ONCE
-        ]
+        for at_once in AT_ONCE:
+            with Heart().beating() as heart:
+                result = await enrolled(service, numbered, at_once, share)
+            results.append((f"durable, {at_once} at once", result, heart))
     rows: list[list[object]] = [
         [
             kind, name, f"{result.processor_rate:,.0f}", f"{result.processor_rate / bare.processor_rate:.2f}",
@@ -183,10 +189,8 @@ async def main(count: int) -> None:
             rows += measured
             staged.append([kind, *stages])
         commits = bare_commits(folder / "bare.db", 1.0)
-        late = Heart()
-        beating = asyncio.create_task(late.beat())
-        await asyncio.sleep(1)
-        beating.cancel()
+        with Heart().beating() as late:
+            await asyncio.sleep(1)
     heads = (
         "CA key", "", "a processor-second", "of the signature", "a second", "p50 ms", "p95 ms", "p99 ms",
         "heartbeat p99 late ms", "of it the loop's own work ms",

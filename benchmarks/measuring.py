@@ -7,13 +7,12 @@ too and prints the ratio. Processor time is printed beside wall time: it stays t
 import asyncio
 import os
 import platform
+import resource
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from pathlib import Path
 from typing import Any
-
-from bot.cli import fast_loop
 
 
 def pin(core: int, process: int = 0) -> bool:
@@ -54,8 +53,18 @@ def resident_megabytes(process: int) -> float | None:
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
+def peak_megabytes() -> float:
+    """The most that this process had in memory, in MiB; getrusage would begin with what its parent had."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return next(int(line.split()[1]) / 1024 for line in status.read_text("utf-8").splitlines() if "VmHWM" in line)
+
+
 def in_fast_loop(work: Coroutine[Any, Any, None]) -> None:
     """Run `work` in the loop that the service runs in."""
+    from bot.cli import fast_loop  # a peer measured in a process of its own has nothing of ours in it
+
     with asyncio.Runner(loop_factory=fast_loop()) as runner:
         runner.run(work)
 
@@ -65,6 +74,12 @@ class Measured:
 
     def __init__(self, each: Sequence[float], together: float, processor: float = 0.0) -> None:
         self.each, self.together, self.processor = sorted(each), together, processor
+
+    @classmethod
+    def all(cls, rounds: Sequence["Measured"]) -> "Measured":
+        """Several rounds as if they were one."""
+        each = [one for result in rounds for one in result.each]
+        return cls(each, sum(one.together for one in rounds), sum(one.processor for one in rounds))
 
     @property
     def rate(self) -> float:
@@ -86,9 +101,12 @@ class Measured:
 
 
 async def measured(callers: int, seconds: float, caller: Callable[[int], Callable[[], Awaitable[object]]]) -> Measured:
-    """`caller(n)` gives what the n-th of `callers` does again and again for `seconds`."""
+    """`caller(n)` gives what the n-th of `callers` does again and again for `seconds`.
+
+    The processor time is that of this process.
+    """
     each: list[float] = []
-    started = time.perf_counter()
+    started, processor = time.perf_counter(), time.process_time()
     until = started + seconds
 
     async def go(once: Callable[[], Awaitable[object]]) -> None:
@@ -97,7 +115,7 @@ async def measured(callers: int, seconds: float, caller: Callable[[int], Callabl
             each.append(time.perf_counter() - begun)
 
     await asyncio.gather(*(go(caller(number)) for number in range(callers)))
-    return Measured(each, time.perf_counter() - started)
+    return Measured(each, time.perf_counter() - started, time.process_time() - processor)
 
 
 def repeated(seconds: float, once: Callable[[], object]) -> Measured:

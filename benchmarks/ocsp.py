@@ -58,6 +58,17 @@ def calling(app: ASGIApp, method: str, path: str, body: Callable[[], bytes]) -> 
     return once
 
 
+def fresh_requests(certificate: x509.Certificate, issuer: x509.Certificate) -> Callable[[], bytes]:
+    """Gives a DER request with a nonce of its own each time, so that no answer can have been prepared."""
+    builder = library.OCSPRequestBuilder().add_certificate(certificate, issuer, SHA256())
+
+    def fresh() -> bytes:
+        nonce = x509.OCSPNonce(secrets.token_bytes(16))
+        return builder.add_extension(nonce, critical=False).build().public_bytes(Encoding.DER)
+
+    return fresh
+
+
 def bare(answer: bytes) -> ASGIApp:
     headers = [(b"content-type", b"application/ocsp-response"), (b"content-length", b"%d" % len(answer))]
 
@@ -122,7 +133,7 @@ async def _openssl(folder: Path, seconds: float) -> tuple[Measured, float]:
     )  # fmt: skip
     issuer = x509.load_pem_x509_certificate(certificate.read_bytes())
     index.write_text(f"V\t491231235959Z\t\t{issuer.serial_number:X}\tunknown\t/CN=bench\n", "utf-8")
-    builder = library.OCSPRequestBuilder().add_certificate(issuer, issuer, SHA256())
+    fresh = fresh_requests(issuer, issuer)
     command = [
         "openssl",
         "ocsp",
@@ -139,8 +150,7 @@ async def _openssl(folder: Path, seconds: float) -> tuple[Measured, float]:
     ]
 
     async def once() -> None:
-        asked = builder.add_extension(x509.OCSPNonce(secrets.token_bytes(16)), critical=False).build()
-        body = asked.public_bytes(Encoding.DER)
+        body = fresh()
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(
             b"POST / HTTP/1.0\r\nContent-Type: application/ocsp-request\r\nContent-Length: %d\r\n\r\n" % len(body)
@@ -173,13 +183,7 @@ async def main(seconds: float) -> None:
             record = await service.registration.enroll(wanted(0, next(requests(1))), utc_now())
             issuer = service.registration.authority.current
             asked = ocsp.request(issuer, record.plan.serial, "sha1")
-            certificate = x509.load_der_x509_certificate(record.der or b"")
-            with_nonce = library.OCSPRequestBuilder().add_certificate(certificate, issuer.certificate, SHA256())
-
-            def fresh() -> bytes:
-                nonce = x509.OCSPNonce(secrets.token_bytes(16))
-                return with_nonce.add_extension(nonce, critical=False).build().public_bytes(Encoding.DER)
-
+            fresh = fresh_requests(x509.load_der_x509_certificate(record.der or b""), issuer.certificate)
             app, path = Application(service).asgi, "/pki/ocsp"
             await service.answering.work()
             answer = (await service.answering.answer(asked)).der

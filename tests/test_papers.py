@@ -14,7 +14,7 @@ from bot.settings import PREFIX, Settings
 ROOT = Path(__file__).parents[1]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 RINGS = ("bot", "handlers", "ca", "locales")
-LOCKS = ("requirements.lock", "requirements-test.lock")
+LOCKS = ("requirements.lock", "requirements-test.lock", "requirements-bench.lock")
 DEVELOPERS_ONLY = ("locales/README.md",)
 
 
@@ -89,12 +89,15 @@ def test_a_lock_pins_by_hash_and_names_no_host(lock: str) -> None:
     assert re.findall(r"https?:|//|^-|@", read(lock), re.MULTILINE) == []
 
 
-def test_the_tests_lock_holds_the_other_one() -> None:
-    run, test = ({(name.split(" ;")[0], version) for name, (version, _) in locked(lock).items()} for lock in LOCKS)
-    assert run <= test  # start.py counts on it: after `test`, `run` has nothing to install
+@pytest.mark.parametrize("lock", LOCKS[1:])
+def test_the_other_locks_hold_the_one_that_is_shipped(lock: str) -> None:
+    run, other = (
+        {(name.split(" ;")[0], version) for name, (version, _) in locked(one).items()} for one in (LOCKS[0], lock)
+    )
+    assert run <= other  # start.py counts on it: after `test`, `run` has nothing to install
 
 
-@pytest.mark.parametrize(("lock", "extra"), [(LOCKS[0], None), (LOCKS[1], "test")])
+@pytest.mark.parametrize(("lock", "extra"), list(zip(LOCKS, (None, "test", "bench"), strict=True)))
 def test_a_lock_has_all_that_the_project_asks_for(lock: str, extra: str | None) -> None:
     asked = names(PROJECT["project"]["dependencies"])
     if extra:
@@ -111,6 +114,19 @@ def test_every_dependency_is_accounted_for() -> None:
     listed = [set(re.findall(r"^\| ([\w-]+) \|", table, re.MULTILINE)) - {"package"} for table in tables]
     assert listed[0] == names(PROJECT["project"]["dependencies"])
     assert listed[1] == names(PROJECT["project"]["optional-dependencies"]["test"])
+    assert listed[2] == names(PROJECT["project"]["optional-dependencies"]["bench"])
+
+
+def test_what_is_measured_beside_us_is_known_to_its_benchmark_alone() -> None:
+    """It is under the GPL, and has no place in what is shipped or in what tests need."""
+    importing = {
+        str(file.relative_to(ROOT))
+        for folder in (*RINGS, "tests", "benchmarks")
+        for file in (ROOT / folder).rglob("*.py")
+        if re.search(r"^ *(?:from|import) django", file.read_text("utf-8"), re.MULTILINE)
+    }
+    assert importing == {"benchmarks/peer.py", "benchmarks/peer_parts.py"}
+    assert all("django" not in read(elsewhere) for elsewhere in (*LOCKS[:2], ".ci/run", "start.py"))
 
 
 def test_the_package_list_is_the_tree() -> None:
