@@ -38,7 +38,7 @@ class Journeys:
                 talk.flow, talk.paused = talk.paused, None
             here = talk.flow.flow == name
             if here and (not wish or wish == talk.flow.data.get("wish")):
-                draft.say("common.already_here")
+                draft.say("common.already_here", "cmd:restart")
                 await self.ask_again(draft)
                 return
             if not self.flows[name].urgent:

@@ -108,6 +108,7 @@ async def test_small_talk_keeps_the_place(talk: Talk, step: str) -> None:
 async def test_the_same_journey_again_goes_on(talk: Talk, step: str) -> None:
     await talk.walk(step)
     await talk.presses(Choice("start:enroll", "인증서 발급"), "common.already_here", asks(talk), at=f"enroll.{step}")
+    await talk.presses("처음부터", "common.restarted", "enroll.prepare.ask", at="enroll.prepare")
 
 
 # -- another journey --------------------------------------------------------------------------------------------------
