@@ -66,11 +66,14 @@ class Reminders(Flow):
         if wishes.stopped:
             return Ask(("resume", "done"), variant="stopped")
         more = ("way",) if len(self.ways) > 1 else ()
-        ahead = [stage for stage in wishes.stages if stage > 0]
-        return Ask(
-            ("days", "hour", "zone", *more, "stop", "done"),
-            {"days": ahead, "today": 0 in wishes.stages, "after": -1 in wishes.stages, "hour": wishes.hour,
-             "place": self.texts[turn.locale](f"reminders.zone.choice.{wishes.zone}")},
+        return Ask(("days", "hour", "zone", *more, "stop", "done"), {"when": self._when(turn, wishes)})
+
+    def _when(self, turn: Turn, wishes: Wishes) -> str:
+        """On which days, and at what time of whose day."""
+        t, ahead = self.texts[turn.locale], [stage for stage in wishes.stages if stage > 0]
+        return t(
+            "reminders.when", days=ahead, today=0 in wishes.stages, after=-1 in wishes.stages, hour=wishes.hour,
+            place=t(f"reminders.zone.choice.{wishes.zone}"),
         )  # fmt: skip
 
     async def take_what(self, turn: Turn, answer: str) -> Taken:
@@ -128,8 +131,10 @@ class Reminders(Flow):
         return await self._changed(turn, way=answer)
 
     async def finish(self, turn: Turn) -> Done | Stop:
-        stopped = (await self._wishes(turn)).stopped
-        return Done(variant="stopped" if stopped else None, choices=("start:reminders",) if stopped else ())
+        wishes = await self._wishes(turn)
+        if wishes.stopped:
+            return Done(variant="stopped", choices=("start:reminders",))
+        return Done({"when": self._when(turn, wishes)})
 
     async def _changed(self, turn: Turn, **change: object) -> Goto:
         self._wish(turn, replace(await self._wishes(turn), **change))  # type: ignore[arg-type]

@@ -80,7 +80,8 @@ async def test_all_off_and_on_again(talk: Talk) -> None:
     await talk.hears()
     assert talk.replies == ()
     await talk.presses(OPEN, "reminders.what.ask_stopped")
-    await talk.presses("다시 켜기", "reminders.done")
+    words = await talk.presses("다시 켜기", "reminders.done")
+    assert "만료 30·14·7·3·1일 전, 당일, 다음 날, 9시(서울 시각)에 알려" in words
     talk.house.clock.forward(days=6)
     await remind(talk)
     await talk.hears("reminder.ahead")
