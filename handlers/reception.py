@@ -31,10 +31,11 @@ CLARIFIED = 2
 ALSO_OFFERED = 2
 LONGEST_KEPT = 500
 _QUESTION = re.compile(
-    r"\?|얼마|언제|어떻게|어떡|무엇|뭐|뭔|어디|왜|누구|몇|나요|까요|는지|은가요|인가요|\b(what|when|where|why|how|who|which|can|do|does|is)\b",
+    r"\?|얼마|언제|어떻게|어떡|무엇|뭐|뭔|어디|왜|누구|몇|나요|까요|는지|은가요|인가요|안 ?[돼되된됨]"
+    r"|\b(what|when|where|why|how|who|which|can|do|does|is|can'?t|cannot|not)\b",
     re.IGNORECASE,
 )
-"""What a question looks like in Korean and English; a step's answer does not."""
+"""What a question or a complaint looks like in Korean and English; a step's answer does not."""
 
 
 class Reception:

@@ -128,6 +128,23 @@ async def test_what_is_urgent_comes_first(talk: Talk) -> None:
     assert talk.replies[0].key == "faq.faq_lost.answer"
 
 
+async def test_the_number_to_call_is_said(talk: Talk) -> None:
+    assert "1588-9999" in await talk.says("전화번호", "person.wish.ask")
+
+
+async def test_an_angry_complaint_in_the_middle_of_a_journey(talk: Talk) -> None:
+    await talk.walk("kind")
+    await talk.says("시발 로그인이 안된다고", "common.did_you_mean", "enroll.kind.ask", at="enroll.kind")
+    assert {"안 보여요", "비밀번호 분실", "만료됐어요"} <= set(talk.labels)
+
+
+async def test_another_wish_in_the_middle_of_a_journey(talk: Talk) -> None:
+    await talk.walk("account")
+    await talk.says("usb에 복사", "common.switch", at="enroll.account")
+    await talk.presses("하던 일 계속", "identity.account.ask")
+    assert "맥" in await talk.says("맥북에서도 되나요", "faq.faq_pc_steps.answer", "identity.account.ask")
+
+
 async def test_a_journey_is_not_left_on_a_guess(talk: Talk) -> None:
     await talk.says("인증서 발급하고 싶어요", "enroll.prepare.ask")
     await talk.says("지금 진행하던 거 취소하고 싶어요 그만할래요", "common.did_you_mean", "enroll.prepare.ask")

@@ -47,6 +47,34 @@ async def test_one_word_leads_there(talk: Talk, word: str) -> None:
     await talk.says(word, "revoke.wish.ask")
 
 
+@pytest.mark.parametrize(
+    ("asked", "label"),
+    [("수수료", "fee"), ("영업시간", "service_hours"), ("유효기간", "validity"),
+     ("비밀번호를 잊었어요", "forgot_password"), ("맥북에서도 되나요", "pc_steps"), ("법인인데 수수료 얼마", "fee")],
+)  # fmt: skip
+async def test_a_question_on_the_way_is_answered_and_the_step_put_again(owner: Talk, asked: str, label: str) -> None:
+    async def aside() -> None:
+        before = owner.at
+        await owner.says("도움말")
+        question = owner.replies[-1].key
+        await owner.says(asked, f"faq.faq_{label}.answer", question)
+        assert owner.at == before
+
+    await owner.presses(LOST, "revoke.wish.ask")
+    await aside()
+    await owner.presses("지금 멈추기", "identity.code.ask")
+    await aside()
+    await owner.presses("휴대폰도 없어요", "revoke.page.ask")
+    await aside()
+    await owner.says("취소", "common.cancelled")
+    await owner.presses(LOST, "revoke.wish.ask")
+    await owner.presses("폐지하기", "identity.code.ask")
+    await owner.says(await owner.code(), "revoke.reason.ask")
+    await aside()
+    await owner.presses("더 쓰지 않아요", "revoke.confirm.ask")
+    await aside()
+
+
 async def test_who_is_not_known_here_says_who_they_are(house: House) -> None:
     await house.talk().walk(None)
     stranger = house.talk("kim", "console", customer="another")

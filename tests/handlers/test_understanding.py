@@ -59,6 +59,36 @@ def test_what_is_not_ours_is_not_answered(matcher: Matcher, text: str) -> None:
     assert matcher.match(text).decision == "reject"
 
 
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [("맥북에서도 되나요", "faq_pc_steps"), ("does it work on a macbook", "faq_pc_steps"), ("usb에 복사", "int_copy"),
+     ("폰으로 어떻게 보내", "int_copy"), ("전화번호", "int_human"), ("전번 뭐임", "int_human"),
+     ("고객센타 전화번호", "int_human"), ("법인인데 수수료 얼마", "faq_fee"), ("개인사업자 발급 비용", "faq_fee"),
+     ("영업시간", "faq_service_hours"), ("opening hours", "faq_service_hours"),
+     ("비번 까먹음 ㅅㅂ", "faq_forgot_password"),
+     ("개같네 계속 오류남", "faq_issue_error"), ("에러 뭐냐 짜증나게", "faq_issue_error"),
+     ("카드 비밀번호 까먹었어", None), ("맥북 가격 얼마", None), ("사진을 폰으로 보내줘", None),
+     ("마트 영업시간", None), ("약국 전화번호", None), ("법인카드 한도 얼마", None), ("시발", None),
+     ("씨발놈아", None)],
+)  # fmt: skip
+def test_everyday_words(matcher: Matcher, text: str, label: str | None) -> None:
+    """As they came, and were missed: short, hurried, angry; and beside each what is none of ours."""
+    found = matcher.match(text)
+    assert (found.decision, found.slugs[0] if label else None) == ("answer" if label else "reject", label)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["시발 로그인이 안된다고", "씨발 왜 로그인이 안돼", "로긴 안댐", "로그인 fail 떠요", "i cant log in",
+     "fuck, login is not working"],
+)  # fmt: skip
+def test_what_may_keep_somebody_from_logging_in_is_asked_back(matcher: Matcher, text: str) -> None:
+    """Politely, however it is put: the certificate is not listed, its password is gone, or it has expired."""
+    found = matcher.match(text)
+    assert found.decision == "clarify"
+    assert set(found.slugs[:3]) == {"faq_cert_not_found", "faq_forgot_password", "faq_expired"}
+
+
 def test_what_was_taught_is_known(matcher: Matcher) -> None:
     wrong = [
         one.text
