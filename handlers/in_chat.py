@@ -26,8 +26,8 @@ class InChat(Issuing):
 
     @staticmethod
     def unused(turn: Turn) -> frozenset[str]:
-        """The steps another channel would take instead."""
-        return frozenset({"page"} if turn.in_chat else STEPS)
+        """The steps another channel would take instead, or that no page can be reached for."""
+        return frozenset({"page", "works"} if turn.in_chat else STEPS)
 
     # -- told what it means -----------------------------------------------------------------------------------
 
