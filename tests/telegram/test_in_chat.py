@@ -67,7 +67,7 @@ async def test_a_certificate_whose_secrets_are_nowhere(
     caplog.set_level("DEBUG")
     typed = [await digits(house, person), PASSWORD, PASSWORD]
     sent = []
-    for text, word in zip(typed, ("새 비밀번호", "한 번 더", "잘 작동하는지"), strict=True):
+    for text, word in zip(typed, ("새 비밀번호", "한 번 더", "모두 끝났어요"), strict=True):
         sent.append(person.says(text)["message_id"])
         await hears(person, word)
     await until(lambda: not set(sent) & person.chat.messages.keys(), "still in the chat")
@@ -119,6 +119,21 @@ async def test_a_secret_is_deleted_whichever_way_it_came(
     await until(lambda: sent not in person.chat.messages)
     assert api.faults.impatient == []
     assert typed not in str(person.chat.messages)
+
+
+async def test_a_picture_of_a_card_is_deleted_and_told(person: Person, api: BotApi, house: House) -> None:  # noqa: F811
+    typed = await digits(house, person)
+    as_file = api.world.keep("card.jpg", "image/jpeg", b"\xff\xd8")
+    for sends in (person.sends_photo, lambda: person.sends({"document": as_file.shown()}), person.sends_voice):
+        sent = sends()["message_id"]
+        await until(lambda sent=sent: sent not in person.chat.messages, "still in the chat")
+        await hears(person, "보지 않고 지웠어요")
+    api.faults.add("error", "deleteMessage", code=400)
+    person.sends_photo()
+    await hears(person, "지우지 못했어요")
+    api.faults.clear()
+    person.says(typed)
+    await hears(person, "새 비밀번호")  # where we were
 
 
 async def test_the_last_word_many_times_is_one_certificate(

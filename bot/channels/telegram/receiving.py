@@ -97,6 +97,8 @@ class Receiver:
                 await self._edited(heard, customer)
             case "contact":
                 await self._tell(heard, customer, "telegram.contact.own" if heard.own else "telegram.contact.other")
+            case "other" if await self._is_secret(heard, customer):
+                await self._delete(heard, customer, "picture")  # of a security card, as likely as not
             case "other":
                 await self._tell(heard, customer, "telegram.other")
             case "file":
@@ -157,9 +159,7 @@ class Receiver:
     async def _is_secret(self, heard: Heard, customer: CustomerId) -> bool:
         """Whether the open step takes a secret: known before the turn, which may take seconds."""
         conversation = self.service.conversation
-        if CHANNEL not in conversation.reception.in_chat or heard.choice is not None or not heard.text:
-            return False
-        if heard.message_id is None:
+        if CHANNEL not in conversation.reception.in_chat or heard.choice is not None or heard.message_id is None:
             return False
         flow, step = await conversation.where(customer)
         return conversation.reception.takes_secret(flow or "", step or "")
@@ -245,12 +245,13 @@ class Receiver:
         if elsewhere.is_private(file.name):
             await self._delete(heard, customer, "key_file", "means:int_reissue")
             return
-        if await self._is_secret(heard, customer):
-            await self._delete(heard, customer, "unread")
+        public = elsewhere.is_public(file.name, file.size)
+        if (heard.text or not public) and await self._is_secret(heard, customer):
+            await self._delete(heard, customer, "unread" if heard.text else "picture")
             return
         if await self._look_for_secrets(heard, customer):
             return
-        if not elsewhere.is_public(file.name, file.size):
+        if not public:
             await self._tell(heard, customer, "telegram.file.other")
             return
         content = await self.courtesy.fetch(heard.chat, file.file_id)
