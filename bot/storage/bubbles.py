@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
 from bot.storage import outbox, reminders
-from bot.storage.database import Database, Tx
+from bot.storage.database import Database, Tx, Value
 from bot.storage.instants import text_of
 from bot.storage.outbox import BUBBLE
 from handlers.message import CustomerId, Reply
@@ -26,7 +26,8 @@ MAYBE: Final = "maybe delivered"
 class Bubble:
     """One message to send. `attempts` proves the claim; `reply` is there when it need not be read first.
 
-    `parts` of it were sent already, where it takes several.
+    `parts` of it were sent already, where it takes several; `failures` counts the tries that came to nothing here;
+    `blamed` after many, when the messenger took something else the moment before.
     """
 
     key: str
@@ -37,6 +38,13 @@ class Bubble:
     queued_at: datetime
     reply: Reply | None = field(default=None, repr=False)
     parts: int = 0
+    failures: int = 0
+    blamed: bool = False
+
+    @property
+    def payload(self) -> bytes:
+        """Where it stands in the history, and what of it need not be sent again."""
+        return json.dumps([self.customer, self.seq, self.parts]).encode()
 
 
 class Pusher(Protocol):
@@ -63,7 +71,7 @@ def put(tx: Tx, turn: TurnRecord, seq: int, lease_until: datetime | None) -> lis
 def _put(tx: Tx, channel: str, bubble: Bubble, lease_until: datetime | None) -> bool:
     return outbox.put(
         tx, key=bubble.key, kind=BUBBLE, channel=channel, address=bubble.address,
-        payload=json.dumps([bubble.customer, bubble.seq]).encode(), due_at=bubble.queued_at, lease_until=lease_until,
+        payload=bubble.payload, due_at=bubble.queued_at, lease_until=lease_until,
     )  # fmt: skip
 
 
@@ -79,8 +87,10 @@ class Bubbles:
         items = await self.database.run(outbox.claim, now, limit, LEASE, self.channel, BUBBLE)
         claimed = []
         for item in items:
-            customer, seq = json.loads(item.payload)
-            claimed.append(Bubble(item.key, item.address, CustomerId(customer), seq, item.attempts, item.due_at))
+            customer, seq, *parts = json.loads(item.payload)
+            bubble = Bubble(item.key, item.address, CustomerId(customer), seq, item.attempts, item.due_at)
+            bubble.parts = parts[0] if parts else 0
+            claimed.append(bubble)
         return claimed
 
     async def done(self, sent: Sequence[tuple[Bubble, str | None]]) -> None:
@@ -105,7 +115,9 @@ class Bubbles:
             for one in lost:
                 reminders.give_up(tx, one.customer, one.seq, self.clock())
 
-        await self._change(lost, "state = 'dead', closed_at = :at, last_error = :reason", other_way, reason=reason)
+        await self._change(
+            lost, "state = 'dead', payload = :payload, closed_at = :at, last_error = :reason", other_way, reason=reason
+        )
 
     async def prolong(self, bubbles: Iterable[Bubble]) -> None:
         """Keep holding them."""
@@ -113,7 +125,7 @@ class Bubbles:
 
     async def give_back(self, bubbles: Iterable[Bubble]) -> None:
         """Let another process send them; this was no attempt."""
-        await self._change(bubbles, "lease_until = '', attempts = attempts - 1")
+        await self._change(bubbles, "payload = :payload, lease_until = '', attempts = attempts - 1")
 
     async def again(self, customer: CustomerId, address: str, seq: int, wish: str) -> None:
         """Send the history's message `seq` once more, once for each `wish`."""
@@ -136,14 +148,18 @@ class Bubbles:
     async def _change(
         self, bubbles: Iterable[Bubble], what: str, also: Callable[[Tx], None] | None = None, **named: Any
     ) -> None:
-        held = [(one.key, one.attempts) for one in bubbles]
+        held: list[dict[str, Value]] = []
+        for one in bubbles:
+            held.append({"key": one.key, "attempts": one.attempts})
+            if ":payload" in what:
+                held[-1]["payload"] = one.payload
         named |= {"at": text_of(self.clock())} if ":at" in what else {}
 
         def change(tx: Tx) -> None:
-            for key, attempts in held:
+            for which in held:
                 tx.execute(
                     f"UPDATE outbox SET {what} WHERE key = :key AND attempts = :attempts AND state = 'queued'",  # noqa: S608
-                    key=key, attempts=attempts, **named,
+                    **which, **named,
                 )  # fmt: skip
             if also is not None:
                 also(tx)

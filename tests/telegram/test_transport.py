@@ -6,6 +6,10 @@ from collections.abc import AsyncIterator
 import pytest
 
 from bot.channels.telegram.transport import Telegram
+from bot.storage import outbox
+from handlers.draft import Draft
+from handlers.effects import KeepDocument
+from handlers.message import Document, Reply
 from tests.elsewhere import Institution, der
 from tests.talking import House, house  # noqa: F401
 from tests.telegram.channel import PATIENCE, api, running, settings, telegram, until  # noqa: F401
@@ -148,6 +152,52 @@ async def test_a_fault_of_the_server_is_tried_again(house: House, api: BotApi, t
     await until(person.heard)
     assert [one.outcome for one in api.called("sendMessage")][-1] == "200"
     assert len(person.heard()) == 1
+
+
+async def test_a_message_that_always_fails_holds_up_the_next_ones_for_minutes_only(
+    house: House, api: BotApi, telegram: Telegram, monkeypatch: pytest.MonkeyPatch  # noqa: F811
+) -> None:  # fmt: skip
+    monkeypatch.setattr("bot.channels.telegram.sending.LONGEST_PAUSE", 0.001)
+    person, service = api.person(), house.service
+    person.says("안녕")
+    await until(person.heard)
+    [row] = await house.rows("SELECT customer, address FROM addresses WHERE channel = 'telegram'")
+    api.faults.add("error", "sendDocument", times=None)
+
+    def a_file(draft: Draft) -> Reply:
+        draft.effects.append(KeepDocument("d", "k.p12", "application/x-pkcs12", b"file"))
+        return Reply("k", "먼저 읽을 글. " * 600, document=Document("d", "k.p12", "application/x-pkcs12", 4))
+
+    for name, word in (("file", a_file), ("next", lambda _: Reply("n", "다음 말"))):
+        await service.conversation.notify("telegram", row["address"], row["customer"], name, word)
+    await until(lambda: "도착했는지" in str(person.heard()[-1:]))  # and the file is to be had again, at a button
+    texts = [str(one.get("text"))[:6] for one in person.heard()[1:]]
+    assert texts == ["먼저 읽을 ", "먼저 읽을 ", "다음 말", "방금 보낸 "]
+    await telegram.sender.idle()
+    [dead] = await service.database.read(outbox.standing, "dead")
+    assert (dead.channel, dead.error) == ("telegram", "fails each time")
+    # An operator sends it on its way again: what has arrived of it does not come twice.
+    api.faults.clear()
+    await service.database.run(outbox.revive, dead.key, service.clock())
+    telegram.sender.look_soon()
+    await until(lambda: "document" in person.heard()[-1])
+    await telegram.sender.idle()
+    assert len(person.heard()) == 6
+
+
+async def test_where_everything_fails_nothing_is_given_up(
+    house: House, api: BotApi, telegram: Telegram, monkeypatch: pytest.MonkeyPatch  # noqa: F811
+) -> None:  # fmt: skip
+    monkeypatch.setattr("bot.channels.telegram.sending.LONGEST_PAUSE", 0.001)
+    person = api.person()
+    failing = api.faults.add("error", "send*", times=None)
+    person.says("안녕")
+    person.says("도움말")
+    await until(lambda: failing.seen > 30)
+    api.faults.clear()
+    await until(lambda: len(person.heard()) == 2)
+    assert await house.service.database.read(outbox.standing, "dead") == []
+    assert "안녕하세요" in str(person.heard()[0])
 
 
 async def test_what_was_not_sent_goes_out_after_a_restart(

@@ -4,7 +4,8 @@ What happened to a call decides what follows:
 
     sent                          closed
     429                           nobody is called while told to wait, then the same again; no attempt
-    not connected, 5xx            the same again, later and later; no attempt, for a day
+    not connected, 5xx            the same again, later and later; no attempt, for a day; a 5xx for some minutes where
+                                  Telegram takes another call for the chat: then a dead letter, and the next ones go
     connected, then no answer     perhaps delivered: closed as that; a file is offered again, at a button
     403, chat gone                the chat is out of reach, all of its bubbles are dead letters
     401                           nobody is called for a while: the token is refused
@@ -51,6 +52,8 @@ MOST_HELD: Final = 2000
 MOST_CLAIMED: Final = 200
 OLDEST: Final = timedelta(days=1)
 LONGEST_PAUSE: Final = 60.0
+MOST_FAILURES: Final = 9
+"""Tries of one bubble, three minutes in all, before it is asked whether it holds up the others alone."""
 AGAIN: Final = "again:"
 """A button's value: send the history's message of that number once more."""
 _MOST_FILES: Final = 1000
@@ -206,9 +209,16 @@ class Sender:
                 except (InvalidToken, Conflict):
                     self._token_refused()
                 except (NetworkError, DatabaseError) as error:
-                    if self.service.clock() - bubble.queued_at > OLDEST:
+                    too_old = self.service.clock() - bubble.queued_at > OLDEST
+                    if too_old or (bubble.blamed and isinstance(error, NetworkError)):
+                        pause, plain = 0.0, False
                         queue.popleft()
-                        await self._given_up([bubble], "too old")
+                        await self._given_up([bubble], "too old" if too_old else "fails each time")
+                        await self._offer_again(bubble)
+                        continue
+                    bubble.failures += isinstance(error, NetworkError)
+                    if bubble.failures >= MOST_FAILURES and await self._takes_others(chat):
+                        bubble.blamed = True  # and once more at once: all may have come back in between
                         continue
                     pause = min(LONGEST_PAUSE, pause * 2 or 1.0)
                     log.warning("not sent yet", extra={"outbox": bubble.key, "error": type(error).__name__})
@@ -229,6 +239,20 @@ class Sender:
             # Nothing awaits between here and the end of the task: what comes later starts another one.
             self._chats.pop(chat, None)
             self._workers.pop(chat, None)
+
+    async def _takes_others(self, chat: str) -> bool:
+        """Whether Telegram takes another call for this chat: then it fails over the message, and not altogether."""
+        if self.pace.told_to_wait(chat):
+            return False
+        try:
+            await self.bot.call("sendChatAction", chat_id=int(chat), action="typing")
+        except ToldToWait as error:
+            self.pace.wait_for(chat, error.seconds)
+        except TelegramError:
+            pass
+        else:
+            return True
+        return False
 
     def _token_refused(self) -> None:
         log.error("telegram refuses the token: certtalk telegram check")
