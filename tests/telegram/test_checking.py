@@ -74,6 +74,14 @@ async def test_what_cannot_be_asked_is_told_with_the_remedy(
     assert await found(api, **given) == {"telegram": {word}}
 
 
+async def test_a_server_that_fails_was_reached(api: BotApi) -> None:  # noqa: F811
+    api.faults.add("error", "*", times=None, code=502)
+    settings = load_settings(None, telegram_token=TOKEN, telegram_api_url=api.url)
+    [finding] = await check(settings, TEXTS, mend=False, now=MONDAY)
+    assert (finding.word, finding.params["reason"]) == ("failing", "Bad Gateway")
+    assert "Bad Gateway" in report([finding], TEXTS["ko"])
+
+
 async def test_a_page_without_https_is_warned_of(api: BotApi) -> None:  # noqa: F811
     assert (await found(api))["telegram_pages"] == {"http"}
     assert (await found(api, public_url="https://bank.example"))["telegram_pages"] == {"ok"}

@@ -10,10 +10,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from telegram import MenuButtonCommands
-from telegram.error import BadRequest, InvalidToken, TelegramError, TimedOut
+from telegram.error import InvalidToken, TelegramError, TimedOut
 
 from bot.channels.telegram.bot import QuietBot
-from bot.channels.telegram.request import NotConnected, ToldToWait
+from bot.channels.telegram.request import Interrupted, NotConnected, ToldToWait
 from bot.channels.telegram.transport import bot_for, commands, set_commands, set_webhook, webhook_url
 from bot.doctor import Finding
 from bot.settings import Settings
@@ -39,8 +39,8 @@ async def check(settings: Settings, texts: Mapping[str, Texts], *, mend: bool, n
     except ToldToWait as error:
         return [Finding("telegram", "fault", "wait", {"seconds": round(error.seconds)})]
     except TelegramError as error:
-        where = {"server": settings.telegram_api_url, "reason": type(error).__name__}
-        return [Finding("telegram", "fault", "unreachable", where)]
+        word = "unreachable" if isinstance(error, NotConnected | TimedOut | Interrupted) else "failing"
+        return [Finding("telegram", "fault", word, {"server": settings.telegram_api_url, "reason": error.message})]
 
 
 async def _mend(bot: QuietBot, settings: Settings, texts: Mapping[str, Texts]) -> AsyncIterator[Finding]:
@@ -119,4 +119,4 @@ async def _commands(bot: QuietBot, settings: Settings, texts: Mapping[str, Texts
 
 
 def _reason(error: Exception) -> str:
-    return error.message if isinstance(error, BadRequest) else type(error).__name__
+    return error.message if isinstance(error, TelegramError) else type(error).__name__
