@@ -88,18 +88,21 @@ def find(leaf: Certificate, others: Iterable[Certificate], anchors: Sequence[x50
     one = load(leaf.der)
     if one is None or not _understood(one):
         return Path("unsupported")
-    search = _Search(now, anchors, [cert for other in others if (cert := load(other.der)) is not None])
+    search = _Search(now, anchors, [c for other in others if (c := load(other.der, issuer=True)) is not None])
     # What we would call it by must be what its issuers may assert.
     spoken_of = frozenset(leaf.policies) & POLICIES.keys()
     issuer = search.up(one, spoken_of or frozenset({_ANY_POLICY}), 0)
     return Path("trusted", issuer) if issuer is not None else Path(search.failed)
 
 
-def load(der: bytes) -> x509.Certificate | None:
-    """The library's view of a certificate; None for what it does not take."""
+def load(der: bytes, *, issuer: bool = False) -> x509.Certificate | None:
+    """The library's view of a certificate; None for what it does not take, of an `issuer` its subject neither.
+
+    The name of whoever only holds one is not asked for: many a real one is no name to the library.
+    """
     try:
         loaded = x509.load_der_x509_certificate(der)
-        _ = loaded.extensions, loaded.issuer
+        _ = loaded.extensions, loaded.issuer, issuer and loaded.subject
     except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion, x509.DuplicateExtension,
             x509.UnsupportedGeneralNameType):  # fmt: skip
         return None

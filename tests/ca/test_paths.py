@@ -37,6 +37,20 @@ def test_a_path_over_the_issuer_reaches_the_root() -> None:
     assert found == paths.Path("trusted", HERE.ca)
 
 
+def test_a_stranger_without_a_readable_name_is_passed_over() -> None:
+    raw = der(HERE.ca)
+    at = raw.index(HERE.ca.subject.public_bytes(), raw.index(HERE.ca.issuer.public_bytes()) + 1)
+    nameless = raw[: at + 11] + b"\x93" + raw[at + 12 :]  # a string of no known type
+    with pytest.raises(ValueError, match="ParseError"):
+        _ = x509.load_der_x509_certificate(nameless).subject
+    assert verdict_of(nameless, der(HERE.ca)) == "trusted"
+    assert verdict_of(nameless) == "unknown"
+
+
+def verdict_of(*others: bytes) -> str:
+    return paths.find(parse(der(OWN)), [parse(one) for one in others], [HERE.root], NOW).verdict
+
+
 def test_the_issuer_itself_may_be_the_anchor() -> None:
     assert verdict(OWN, HERE.root, anchors=[HERE.ca]) == "trusted"
 
