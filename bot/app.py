@@ -242,7 +242,10 @@ async def _build(
     following = Following(by_kind(provider, events), sendings, clock, lost) if provider or events else None
     cleaning = Cleaning(database, sealer, links, registration, conversation, clock, registry.settle)
     listing = Listing(registration, Lists(database), clock)
-    anchoring = Anchoring(database, audit, settings.data / ANCHORS, settings.audit_years, clock)
+    anchoring = Anchoring(
+        database, audit, settings.data / ANCHORS, settings.audit_years, clock, authority.current.root,
+        lambda now: vault.records(registration.authority.current, recorded.after(now)),
+    )  # fmt: skip
     answering = Answering(registration, certificates, clock)
 
     async def renew_responder() -> None:

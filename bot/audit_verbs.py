@@ -1,6 +1,7 @@
-"""`certtalk audit …`: is the trail whole, what is in it, and where it ends today."""
+"""`certtalk audit …`: is the trail whole, what is in it, where it ends today; and what an outsider can check of it."""
 
 import argparse
+import asyncio
 import json
 import sys
 from collections.abc import Callable
@@ -11,7 +12,8 @@ from typing import Any
 from bot.jobs.anchoring import ANCHORS, add_anchor, read_anchors
 from bot.settings import Settings
 from bot.storage.audit import Head, newest
-from handlers.texts import load_texts
+from bot.storage.stretches import exported
+from handlers.texts import Texts, load_texts
 
 Add = Callable[..., argparse.ArgumentParser]
 
@@ -20,6 +22,11 @@ def add_verbs(verbs: Any, add: Add) -> None:
     within = verbs.add_parser("audit", help="the audit trail").add_subparsers(dest="what", required=True)
     verify = add("verify", _verify, "check the chain from its first record to its last", within)
     verify.add_argument("--anchors", type=Path, help=f"anchors kept elsewhere (else DATA/{ANCHORS})")
+    check = add("check", _check, "check an export against anchors copied away; needs no data folder", within)
+    check.add_argument("export", type=Path, help="what `certtalk audit export` has printed")
+    check.add_argument("--anchors", type=Path, required=True, help=f"a copy of {ANCHORS}")
+    check.add_argument("--root", type=Path, required=True, help="the root's certificate, PEM or DER")
+    check.set_defaults(without_folder=True)
     add("export", _export, "every record, one JSON object a line", within)
     clock = add("clock", _clock, "say that the clock is right, where records of a wrong one stop everything", within)
     clock.add_argument("--yes", action="store_true", help="really say so; written to the trail")
@@ -28,6 +35,7 @@ def add_verbs(verbs: Any, add: Add) -> None:
 
 async def _verify(arguments: argparse.Namespace, settings: Settings) -> int:
     from bot.app import running
+    from bot.auditing import ForeignAnchor, signed_statements
 
     texts = load_texts()[settings.default_locale]
     async with running(settings, jobs=False, keys=False) as service:
@@ -36,7 +44,13 @@ async def _verify(arguments: argparse.Namespace, settings: Settings) -> int:
         if forged:
             print(texts("cli.anchor_forged", at=forged[0].at), file=sys.stderr)
             return 1
-        verdict = await service.audit.verify(service.database, [Head(one.seq, one.hash) for one in anchors])
+        try:
+            said = signed_statements(anchors, service.registration.authority.current.root)
+        except ForeignAnchor as error:
+            print(texts("cli.anchor_foreign", at=error.at, why=error), file=sys.stderr)
+            return 1
+        heads = [Head(one.seq, one.hash) for one in anchors]
+        verdict = await service.audit.verify(service.database, heads, said)
     if verdict.broken is None:
         print(texts("cli.audit_ok", rows=verdict.rows, anchors=len(anchors)))
         return 0
@@ -49,7 +63,48 @@ async def _export(_: argparse.Namespace, settings: Settings) -> int:
 
     async with running(settings, jobs=False, keys=False) as service:
         async for row in service.audit.rows(service.database):
-            print(json.dumps(row, ensure_ascii=False))
+            print(exported(row))
+    return 0
+
+
+async def _check(arguments: argparse.Namespace, settings: Settings) -> int:
+    texts = load_texts()[settings.default_locale]
+    return await asyncio.to_thread(_checked, arguments, texts)
+
+
+def _checked(arguments: argparse.Namespace, texts: Texts) -> int:
+    from bot.auditing import ForeignAnchor, check, signed_statements
+    from bot.vault import VaultRefused
+    from ca.elsewhere import NotACertificate, read
+    from ca.paths import is_anchor, load
+
+    for file in (arguments.export, arguments.anchors, arguments.root):
+        if not file.is_file():
+            raise VaultRefused("no_file", path=file)
+    try:
+        root = load(read(arguments.root.read_bytes(), authorities=True)[0].der)
+    except NotACertificate:
+        root = None
+    if root is None or not is_anchor(root):
+        print(texts("cli.not_a_root", path=arguments.root), file=sys.stderr)
+        return 2
+    anchors = read_anchors(arguments.anchors)
+    try:
+        said = signed_statements(anchors, root)
+    except ForeignAnchor as error:
+        print(texts("cli.anchor_foreign", at=error.at, why=error), file=sys.stderr)
+        return 1
+    with arguments.export.open("rb") as lines:
+        checked = check(lines, said)
+    if checked.broken:
+        print(texts("cli.audit_broken", seq=checked.broken.seq, what=checked.broken.what), file=sys.stderr)
+        return 1
+    if checked.covered is None:
+        print(texts("cli.audit_nothing_signed", path=arguments.anchors), file=sys.stderr)
+        return 1
+    first, last = checked.covered
+    signed, sealed = len(said), sum(not one.cms for one in anchors)
+    print(texts("cli.audit_checked", rows=checked.rows, first=first, last=last, signed=signed, sealed=sealed))
     return 0
 
 

@@ -30,8 +30,8 @@ def add_verbs(verbs: Any, add: Add) -> None:
 
     add("lint", lint_issued, "hold everything issued against the rules once more", ca)
 
-    rotate = add("rotate", rotate_part, "make the next issuing CA, OCSP signer or list of the root", ca)
-    rotate.add_argument("part", choices=("issuing", "ocsp", "root-crl"))
+    rotate = add("rotate", rotate_part, "make the next issuing CA, OCSP signer, record signer or list of the root", ca)
+    rotate.add_argument("part", choices=("issuing", "ocsp", "records", "root-crl"))
     rotate.add_argument("--key", choices=("rsa-2048", "rsa-3072", "rsa-4096", "p-256"), help="kind of the new key")
     rotate.add_argument("--years", type=int, default=10, help="how long the next issuing CA lives (10)")
     _root_key(rotate)
@@ -167,8 +167,7 @@ async def show(arguments: argparse.Namespace, settings: Settings) -> int:
     files = desk.vault.files
     if not files.exists():
         raise VaultRefused("no_authority", path=files.path)
-    names = ["root", *(n for issuing in files.issuing() for n in (issuing, f"ocsp-{issuing}"))]
-    for name in names:
+    for name in ("root", *files.running()):
         one = files.certificate(name)
         at = desk.vault.root_key_file() if name == "root" else files.key_file(name)
         where = "file" if at.is_file() else "safe" if name == "root" else "token"
@@ -204,7 +203,7 @@ async def rotate_part(arguments: argparse.Namespace, settings: Settings) -> int:
         raise VaultRefused("no_authority", path=files.path)
     current = files.issuing()[-1]
     kind = arguments.key or _kind(files.certificate(current))
-    plan = {"issuing": "rotate_issuing_plan", "ocsp": "rotate_ocsp_plan"}.get(arguments.part, "rotate_crl_plan")
+    plan = f"rotate_{arguments.part.removeprefix('root-')}_plan"
     desk.say(plan, name=files.next_issuing(), before=current, kind=kind, years=arguments.years)
     if not desk.agreed():
         return 2
@@ -214,6 +213,8 @@ async def rotate_part(arguments: argparse.Namespace, settings: Settings) -> int:
         subject = await asyncio.to_thread(vault.rotate_issuing, root, kind, arguments.years, desk.now)
     elif arguments.part == "ocsp":
         await asyncio.to_thread(vault.rotate_ocsp, desk.now)
+    elif arguments.part == "records":
+        await asyncio.to_thread(vault.rotate_records, desk.now)
     else:
         await asyncio.to_thread(vault.renew_root_crl, desk.root(), desk.now)
     await desk.note("ca_rotated", subject)

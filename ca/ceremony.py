@@ -1,7 +1,7 @@
-"""Making a CA: root, issuing CA, OCSP signer. Values in, values out; the operator's verbs write the files.
+"""Making a CA: root, issuing CA, who signs OCSP answers and records. Values in, values out; `bot/vault` keeps them.
 
-A root lives 20 years, an issuing CA 10, an OCSP signer 30 days, because with id-pkix-ocsp-nocheck nobody can ask
-whether it was revoked (RFC 6960 §4.2.2.2.1).
+A root lives 20 years, an issuing CA 10, a signer 30 days, because nobody can ask whether it was revoked: with
+id-pkix-ocsp-nocheck (RFC 6960 §4.2.2.2.1), with noRevAvail (RFC 9608).
 """
 
 from datetime import datetime, timedelta
@@ -10,7 +10,7 @@ from typing import Final
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from ca import randomness, signing
+from ca import der, randomness, signing
 from ca.certificate import (
     Contents,
     authority_key_identifier,
@@ -28,6 +28,8 @@ ROOT_YEARS, ISSUING_YEARS = 20, 10
 """Unless the operator orders otherwise (`ca/order.py`)."""
 OCSP_DAYS: Final = 30
 ANY_POLICY: Final = "2.5.29.32.0"
+DOCUMENT_SIGNING: Final = "1.3.6.1.5.5.7.3.36"
+_NO_REV_AVAIL: Final = "2.5.29.56"
 
 # A subscriber's certificate begins with the Korean day, so its CA may not begin later than that;
 # and machines with a slow clock must not find a new CA to be of tomorrow.
@@ -89,16 +91,47 @@ def make_ocsp_signer(
     days: int = OCSP_DAYS,
 ) -> x509.Certificate:
     """A responder of `issuing`, named after it. Make the next one well before this one ends."""
-    organization = str(issuing.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)[0].value)
-    country = str(issuing.subject.get_attributes_for_oid(NameOID.COUNTRY_NAME)[0].value)
-    last = min(now + timedelta(days=days), issuing.not_valid_after_utc)
     extensions: list[tuple[x509.ExtensionType, bool]] = [
         (authority_key_identifier(issuing), False),
         (key_usage(digital_signature=True), True),
         (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.OCSP_SIGNING]), False),
         (x509.OCSPNoCheck(), False),
     ]
-    subject = name("OCSP", organization=organization, country=country)
+    return _signer("OCSP", issuing, issuing_key, key, now, days, extensions)
+
+
+def make_record_signer(
+    issuing: x509.Certificate,
+    issuing_key: Signer,
+    key: PublicKey,
+    now: datetime,
+    *,
+    days: int = OCSP_DAYS,
+) -> x509.Certificate:
+    """Who signs records of `issuing` (`ca/records.py`) as documents, and nothing else. RFC 9336 §3.1"""
+    extensions: list[tuple[x509.ExtensionType, bool]] = [
+        (authority_key_identifier(issuing), False),
+        (key_usage(digital_signature=True, content_commitment=True), True),
+        (x509.ExtendedKeyUsage([x509.ObjectIdentifier(DOCUMENT_SIGNING)]), False),
+        # A leaked key is good until the end of a month, and for nothing but records dated in it. RFC 9608 §2
+        (x509.UnrecognizedExtension(x509.ObjectIdentifier(_NO_REV_AVAIL), der.null()), False),
+    ]
+    return _signer("Records", issuing, issuing_key, key, now, days, extensions)
+
+
+def _signer(
+    common: str,
+    issuing: x509.Certificate,
+    issuing_key: Signer,
+    key: PublicKey,
+    now: datetime,
+    days: int,
+    extensions: list[tuple[x509.ExtensionType, bool]],
+) -> x509.Certificate:
+    organization = str(issuing.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)[0].value)
+    country = str(issuing.subject.get_attributes_for_oid(NameOID.COUNTRY_NAME)[0].value)
+    last = min(now + timedelta(days=days), issuing.not_valid_after_utc)
+    subject = name(common, organization=organization, country=country)
     return _signed(issuing.subject, issuing_key, subject, key, now, last, extensions)
 
 

@@ -4,8 +4,10 @@ Each row's hash is HMAC-SHA256 over the row and the hash before it, under a key 
 head row says where the chain ends, sealed with the same key. So a row changed, removed, moved or cut from the end
 is found and named; the database itself refuses to change or delete one (`upgrades/0006_revocation.sql`). What cannot be
 found from inside is a whole older copy of the database: an `anchor` is noted elsewhere each day, and `verify` compares.
+Who does not have the key compares with what the anchor says in the open (`stretches`).
 """
 
+import asyncio
 import hmac
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -15,10 +17,14 @@ from typing import Any, Final
 
 from bot.storage.database import Database, Row, Tx
 from bot.storage.instants import instant, text_of
+from bot.storage.stretches import NOTHING, Digest, Statement, Stretches, exported
 from ca.recorded import Recorded
 
 PAGE: Final = 2000
+BREATH: Final = 200
 CLOCK_SET: Final = "clock_set"
+PRUNED: Final = ("pruned", "audit")
+"""Act and subject of the row that says that those before were forgotten."""
 _DETAIL: Final = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
@@ -32,12 +38,17 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """A head noted elsewhere, in JSON: `at` is the time as text, `seal` proves that it was noted by us."""
+    """A head noted elsewhere, in JSON: `at` is the time as text, `seal` proves to us that it was noted by us.
+
+    `cms` proves it to others: a `Statement` of `stretches` that a record signer has signed, SignedData in base64; empty
+    where no signer was there.
+    """
 
     at: str
     seq: int
     hash: str
     seal: str
+    cms: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +65,15 @@ class Verdict:
 
     rows: int
     broken: Broken | None = None
+
+
+class MissingRows(Exception):
+    """Nothing is said of a trail that has lost rows."""
+
+
+def untrue(said: Statement) -> Broken:
+    """The rows of a stretch are not those it was made over: which one it is, a plain digest cannot tell."""
+    return Broken(said.after + 1, f"this one or one up to {said.seq}: not the rows that the anchor of {said.at} names")
 
 
 class AuditTrail:
@@ -121,17 +141,20 @@ class AuditTrail:
         seal = self._seal(Head(last["seq"], last["hash"]), "start")
         tx.execute("UPDATE audit_start SET seq = :seq, hash = :hash, seal = :seal WHERE id = 1", **last, seal=seal)
         pruned = tx.execute("DELETE FROM audit WHERE seq <= :seq", seq=last["seq"])
-        self.append(tx, at, "ca", "pruned", "audit", {"through": last["seq"], "rows": pruned})
+        self.append(tx, at, "ca", *PRUNED, {"through": last["seq"], "rows": pruned})
         return pruned
 
-    async def verify(self, database: Database, anchors: Sequence[Head] = ()) -> Verdict:
+    async def verify(
+        self, database: Database, anchors: Sequence[Head] = (), statements: Sequence[Statement] = ()
+    ) -> Verdict:
         """Walk the chain in small reads, as it stood at the beginning; appending goes on meanwhile.
 
-        `anchors` were noted elsewhere: the chain must lead through each of them that lies behind its start.
+        `anchors` were noted elsewhere: the chain must lead through each of them that lies behind its start, and its
+        rows must be those that `statements` speak of.
         """
         start, head, fault = await database.read(self._ends)
         named = {anchor.seq: anchor.hash for anchor in anchors}
-        previous = start
+        previous, stretches = start, Stretches(statements)
         while previous.seq < head.seq and not fault.startswith("the start"):
             page = await database.read(_page, previous.seq, head.seq)
             if not page:
@@ -139,19 +162,23 @@ class AuditTrail:
             for row in page:
                 if what := self._fault(row, previous, named):
                     return Verdict(previous.seq - start.seq, Broken(previous.seq + 1, what))
+                if said := stretches.row(row["seq"], exported(row)):
+                    return Verdict(said.after - start.seq, untrue(said))
                 previous = Head(row["seq"], row["hash"])
         rows = previous.seq - start.seq
         if not fault and previous != head:
             fault = "the head names another row"
         elif not fault and named and max(named) > head.seq:
             fault = "removed: an anchor is beyond the head"
+        elif not fault and (said := stretches.last(head.seq)):
+            return Verdict(rows, untrue(said))
         return Verdict(rows, Broken(previous.seq + 1, fault) if fault else None)
 
-    async def rows(self, database: Database) -> AsyncIterator[Row]:
-        """All rows as they are, in small reads, up to where the chain ended at the beginning."""
-        _, head, _ = await database.read(self._ends)
-        after = 0
-        while page := await database.read(_page, after, head.seq):
+    async def rows(self, database: Database, after: int = 0, last: int | None = None) -> AsyncIterator[Row]:
+        """Rows as they are behind `after`, in small reads, up to `last` or where the chain ended at the beginning."""
+        if last is None:
+            last = (await database.read(self.head)).seq
+        while page := await database.read(_page, after, last):
             for row in page:
                 yield row
             after = page[-1]["seq"]
@@ -164,10 +191,34 @@ class AuditTrail:
 
     def anchor(self, tx: Tx, at: datetime) -> Anchor:
         """Where the chain ends now, to be kept somewhere else."""
-        head = self.head(tx)
-        return Anchor(
-            text_of(at), head.seq, head.hash, self._hmac("anchor", json.dumps([text_of(at), head.seq, head.hash]))
-        )
+        return self.sealed(text_of(at), self.head(tx))
+
+    def sealed(self, at: str, head: Head, cms: str = "") -> Anchor:
+        return Anchor(at, head.seq, head.hash, self._anchored(at, head), cms)
+
+    async def stretch(self, database: Database, at: datetime, before: Statement | None) -> Statement:
+        """What there is to say of the rows since `before`, or of all of them where the chain does not lead through it.
+
+        Raises `MissingRows`.
+        """
+
+        def ends(tx: Tx) -> tuple[Head, Head, bool]:
+            start = self._start(tx)
+            known = before and tx.one("SELECT hash FROM audit WHERE seq = :seq", seq=before.seq)
+            through = known["hash"] if known else start.hash if before and before.seq == start.seq else None
+            return start, self.head(tx), before is not None and through == before.hash
+
+        start, head, leads = await database.read(ends)
+        after, previous = (before.seq, before.digest) if before and leads else (start.seq, NOTHING)
+        digest, rows = Digest(previous), 0
+        async for row in self.rows(database, after, head.seq):
+            digest.add(exported(row))
+            rows += 1
+            if rows % BREATH == 0:  # a page is ten milliseconds of this
+                await asyncio.sleep(0)
+        if rows != head.seq - after:
+            raise MissingRows(f"audit records between {after} and {head.seq} are missing: run `certtalk audit verify`")
+        return Statement(text_of(at), after, head.seq, head.hash, previous, digest.hex())
 
     def is_ours(self, anchor: Anchor) -> bool:
         """Whether this trail's key has sealed it."""

@@ -33,6 +33,14 @@ class Folder:
     def next_issuing(self) -> str:
         return f"issuing-{int(self.issuing()[-1].removeprefix('issuing-')) + 1}"
 
+    def running(self) -> list[str]:
+        """Names of all keys but the root's: each issuing CA's, its signers'."""
+        every = (n for issuing in self.issuing() for n in (issuing, f"ocsp-{issuing}", f"records-{issuing}"))
+        return [name for name in every if self.has(name)]
+
+    def has(self, name: str) -> bool:
+        return self.key_file(name).is_file() or (self.path / f"{name}.pem").is_file()
+
     def key_file(self, name: str) -> Path:
         return self.path / f"{name}.key"
 

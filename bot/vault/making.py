@@ -1,4 +1,4 @@
-"""Ceremonies on disk: the first authority, the next issuing CA, the next OCSP signer, the root's next list.
+"""Ceremonies on disk: the first authority, the next issuing CA, the next signers, the root's next list.
 
 Each appears whole or not at all. The first is made aside and renamed, and of several starters at once one wins; a
 next one is there when its last file is. The root's key goes out before the authority that needs it comes in: a
@@ -23,6 +23,7 @@ from ca import ceremony, crl, keys, order
 from ca.issuer import Issuer, OcspSigner, public_key, same_key
 from ca.order import Order
 from ca.profiles import Places, Responder
+from ca.records import RecordSigner
 from ca.signing import Signer, SoftwareKey
 
 ROOT_CRL: Final = timedelta(days=366)
@@ -82,6 +83,17 @@ def make_ocsp(
     certificate = ceremony.make_ocsp_signer(issuing, signer, fresh.signer.public_key, now, days=wanted.days)
     folder.keep_pair(f"ocsp-{issuer}", certificate, fresh.sealed)
     return OcspSigner(certificate, fresh.signer)
+
+
+def make_records(
+    folder: Folder, issuer: str, issuing: x509.Certificate, signer: Signer, keyring: Keyring, wanted: Responder,
+    now: datetime,
+) -> RecordSigner:  # fmt: skip
+    """The next record signer of `issuer`."""
+    fresh = keyring.make(wanted.key, f"certtalk records-{issuer}")
+    certificate = ceremony.make_record_signer(issuing, signer, fresh.signer.public_key, now, days=wanted.days)
+    folder.keep_pair(f"records-{issuer}", certificate, fresh.sealed)
+    return RecordSigner(certificate, issuing, fresh.signer)
 
 
 def next_issuing(

@@ -25,6 +25,7 @@ from ca.issuer import Issuer, OcspSigner, public_key
 from ca.order import Order
 from ca.profiles import Places, Profile
 from ca.recorded import Recorded
+from ca.records import RecordSigner
 from ca.signing import PublicKey, Signer
 
 
@@ -151,6 +152,26 @@ class Vault:
         for name in self._in_force(now):
             self._next_ocsp(name, self.files.certificate(name), self._key(name), now, force=True)
 
+    def records(self, issuer: Issuer, now: datetime, *, force: bool = False) -> RecordSigner:
+        """Who signs records below `issuer`, opened for this one time: a day needs one, and issuing never does.
+
+        Made where there is none, or where it ends soon; that needs the key of `issuer`. Raises `ca.errors.CaError`.
+        """
+        name = f"records-{issuer.name}"
+        with self.files.alone():
+            known = self.files.certificate(name) if self.files.has(name) else None
+            if known is not None and not force and not _is_due(known, issuer.certificate, now):
+                return RecordSigner(known, issuer.certificate, self._key(name))
+            wanted = load_responder(self.settings)
+            return making.make_records(
+                self.files, issuer.name, issuer.certificate, issuer.key, self.keyring, wanted, now
+            )
+
+    def rotate_records(self, now: datetime) -> None:
+        """A new record signer for the current issuing CA."""
+        name, root = self.files.issuing()[-1], self.files.root()
+        self.records(Issuer(name, self.files.certificate(name), root, self._key(name)), now, force=True)
+
     def renew_root_crl(self, root_signer: Signer, now: datetime) -> None:
         with self.files.alone():
             making.renew_root_crl(self.files, root_signer, now)
@@ -178,8 +199,7 @@ class Vault:
 
     def in_token(self) -> int:
         """How many of the CA's keys the token has, each found. Raises `ca.errors.CaError`."""
-        names = [n for issuing in self.files.issuing() for n in (issuing, f"ocsp-{issuing}")]
-        names = [n for n in names if not self.files.key_file(n).is_file()]
+        names = [n for n in self.files.running() if not self.files.key_file(n).is_file()]
         return len([self._key(n) for n in names])
 
     def root_crl(self) -> bytes:
@@ -221,7 +241,7 @@ class Vault:
 
 
 def _is_due(signer: x509.Certificate, issuing: x509.Certificate, now: datetime) -> bool:
-    """Whether an OCSP signer, whose answers must not outlive it, is in its last third and a later one can be made; or
+    """Whether a signer, whose OCSP answers must not outlive it, is in its last third and a later one can be made; or
     whether it is of the future."""
     end = signer.not_valid_after_utc
     if signer.not_valid_before_utc > now:  # made under a clock that was wrong

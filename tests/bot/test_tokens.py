@@ -17,7 +17,7 @@ from cryptography.x509 import ocsp
 from bot.settings import load_settings
 from bot.vault import Vault, VaultRefused
 from bot.vault.tokens import Token, key_id
-from ca import crl, keys, signing
+from ca import crl, keys, records, signing
 from ca.errors import SignerUnavailable
 from ca.ports import Record, RevokedEntry, Serial, Standing, Status
 from tests.ca.pki import enrollment
@@ -155,6 +155,10 @@ async def test_an_authority_whose_keys_are_in_the_token(vault: Vault) -> None:
 
     answer = ocsp.load_der_ocsp_response(await authority.answer_ocsp(asked, known, NOW))
     assert answer.response_status is ocsp.OCSPResponseStatus.SUCCESSFUL
+    signer = vault.records(authority.current, NOW)
+    assert records.opened(signer.sign(b"record", NOW), authority.current.root).content == b"record"
+    assert vault.records(authority.current, NOW).certificate == signer.certificate
+    assert list(vault.folder.glob("*.key")) == []
     again = await Vault(vault.settings).open(NOW)
     assert again.current.der == authority.current.der
-    assert vault.in_token() == 2
+    assert vault.in_token() == 3

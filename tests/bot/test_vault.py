@@ -79,7 +79,7 @@ class Death(BaseException):
     """The process ends here."""
 
 
-@pytest.mark.parametrize("part", ["issuing", "ocsp", "root-crl"])
+@pytest.mark.parametrize("part", ["issuing", "ocsp", "records", "root-crl"])
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 async def test_a_rotation_that_dies_at_any_file_leaves_a_whole_authority(
     vault: Vault, monkeypatch: pytest.MonkeyPatch, part: str, after: bool
@@ -92,6 +92,8 @@ async def test_a_rotation_that_dies_at_any_file_leaves_a_whole_authority(
             vault.rotate_issuing(root, "p-256", 10, NOW)
         elif part == "ocsp":
             vault.rotate_ocsp(NOW)
+        elif part == "records":
+            vault.rotate_records(NOW)
         else:
             vault.renew_root_crl(root, NOW)
 
@@ -115,10 +117,11 @@ async def test_a_rotation_that_dies_at_any_file_leaves_a_whole_authority(
         again = await Vault(vault.settings).open(NOW)
         assert list(again.issuers) == vault.files.issuing()
         assert all(issuer.ocsp for issuer in again.issuers.values())
+        assert vault.records(again.current, NOW).sign(b"record", NOW)
         assert number <= crl_number(vault) <= number + 1
         if left[0] > 0:  # it lived: there are no more files
             break
-    assert fatal == {"issuing": 6, "ocsp": 3, "root-crl": 2}[part]
+    assert fatal == {"issuing": 6, "ocsp": 3, "records": 3, "root-crl": 2}[part]
 
 
 def crl_number(vault: Vault) -> int:

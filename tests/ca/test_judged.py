@@ -13,10 +13,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp as library
 
-from ca import crl, npki, pkcs12
+from ca import ceremony, crl, npki, pkcs12
 from ca.authority import CertificateAuthority
 from ca.partition import partition_of
 from ca.ports import Record, RevokedEntry, Serial, Standing, Status
+from ca.signing import SoftwareKey
 from tests import judges
 from tests.ca.pki import IDN, Pki, R, enrollment, make_pki, request, subscriber_key
 
@@ -85,6 +86,15 @@ def test_the_ceremonys_certificates(made: Made) -> None:
     judges.lint_cert(made.root)
     judges.lint_cert(made.issuing, made.root)
     judges.lint_cert(made.ocsp, made.issuing)
+
+
+@pytest.mark.parametrize("kind", ["p-256", "rsa-2048"])
+def test_a_signer_of_records(made: Made, kind: str, tmp_path: Path) -> None:
+    key, issuer = SoftwareKey(subscriber_key(kind)), made.pki.issuer
+    certificate = ceremony.make_record_signer(issuer.certificate, issuer.key, key.public_key, made.now)
+    signer = tmp_path / "records.pem"
+    signer.write_bytes(certificate.public_bytes(Encoding.PEM))
+    judges.lint_cert(signer, made.issuing)
 
 
 def test_a_subscribers_certificate(made: Made) -> None:
