@@ -19,7 +19,10 @@ Add = Callable[..., argparse.ArgumentParser]
 
 
 def add_verbs(verbs: Any, add: Add) -> None:
-    within = verbs.add_parser("audit", help="the audit trail").add_subparsers(dest="what", required=True)
+    text = "The trail of who did what, in which nothing can be changed unseen: checking it, and taking it along."
+    within = verbs.add_parser("audit", help="the audit trail", description=text).add_subparsers(
+        dest="what", required=True
+    )
     verify = add("verify", _verify, "check the chain from its first record to its last", within)
     verify.add_argument("--anchors", type=Path, help=f"anchors kept elsewhere (else DATA/{ANCHORS})")
     check = add("check", _check, "check an export against anchors copied away; needs no data folder", within)

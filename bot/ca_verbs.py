@@ -20,7 +20,10 @@ Add = Callable[..., argparse.ArgumentParser]
 
 
 def add_verbs(verbs: Any, add: Add) -> None:
-    ca = verbs.add_parser("ca", help="the certification authority").add_subparsers(dest="what", required=True)
+    text = "The authority itself: making it, its keys and their successors, what it publishes, checking what it issued."
+    ca = verbs.add_parser("ca", help="the certification authority", description=text).add_subparsers(
+        dest="what", required=True
+    )
     init = add("init", init_authority, "make the root, the issuing CA and the OCSP signer", ca)
     init.add_argument("--file", type=Path, metavar="TOML", help="names, kinds of keys and years (docs/operations.md)")
     init.add_argument("--root-folder", type=Path, help="where the root's sealed key goes (DATA/ca-root)")

@@ -20,7 +20,10 @@ Add = Callable[..., argparse.ArgumentParser]
 
 
 def add_verbs(verbs: Any, add: Add) -> None:
-    within = verbs.add_parser("certificates", help="what was issued").add_subparsers(dest="what", required=True)
+    text = "The certificates that were issued: finding one, suspending, releasing, revoking it, taking all of them along."
+    within = verbs.add_parser("certificates", help="what was issued", description=text).add_subparsers(
+        dest="what", required=True
+    )
     export = add("export", _export, "everything ever issued, one JSON object a line", within)
     export.add_argument("--json", action="store_true", required=True, help="the only form there is")
 

@@ -50,21 +50,30 @@ def build_parser() -> argparse.ArgumentParser:
     counter_verbs.add_verbs(verbs, add)
     certificate_verbs.add_verbs(verbs, add)
 
-    customers = verbs.add_parser("customers", help="the bank's customers").add_subparsers(dest="what", required=True)
+    text = "What stands in the way of one of the bank's customers, and taking it away."
+    customers = verbs.add_parser("customers", help="the bank's customers", description=text).add_subparsers(
+        dest="what", required=True
+    )
     unlock = add("unlock", _unlock, "clear a customer's failure counters", customers)
     unlock.add_argument("number", type=_customer_number, help="the bank's customer number")
     unlock.add_argument("--yes", action="store_true", help="really do it")
 
     audit_verbs.add_verbs(verbs, add)
 
-    telegram = verbs.add_parser("telegram", help="the bot at Telegram").add_subparsers(dest="what", required=True)
+    text = "The bot at Telegram: whether it stands as the settings say, and putting that right."
+    telegram = verbs.add_parser("telegram", help="the bot at Telegram", description=text).add_subparsers(
+        dest="what", required=True
+    )
     check = add("check", _check_telegram, "does Telegram know what the settings say", telegram)
     check.add_argument("--yes", action="store_true", help="put webhook, commands and menu button right")
 
     add_kakao_verbs(verbs, add)
     add_verbs(verbs, add)
 
-    questions = verbs.add_parser("faq", help="what the bot understands").add_subparsers(dest="what", required=True)
+    text = "What customers asked in vain is labelled, and what was labelled is learned (docs/understanding.md)."
+    questions = verbs.add_parser("faq", help="what the bot understands", description=text).add_subparsers(
+        dest="what", required=True
+    )
     review = add("review", _review, "label what customers asked in vain", questions)
     how = review.add_mutually_exclusive_group()
     how.add_argument("--json", action="store_true", help="print what is waiting, one JSON object a line")

@@ -18,7 +18,8 @@ Add = Callable[..., argparse.ArgumentParser]
 
 
 def add_verbs(verbs: Any, add: Add) -> None:
-    counter = verbs.add_parser("counter", help="conversations that want a person")
+    text = "The counter where a person takes over: who waits for one, what was said, answering, giving it back."
+    counter = verbs.add_parser("counter", help="conversations that want a person", description=text)
     what = counter.add_subparsers(dest="what", required=True)
     add("list", show_all, "who waits or is being served, longest first", what)
     read = add("show", show, "a hand-over with the end of its conversation", what)

@@ -13,7 +13,10 @@ Add = Callable[..., argparse.ArgumentParser]
 
 
 def add_kakao_verbs(verbs: Any, add: Add) -> None:
-    kakao = verbs.add_parser("kakao", help="the chatbot at KakaoTalk").add_subparsers(dest="what", required=True)
+    text = "The chatbot at KakaoTalk: what to enter in its admin centre, and whether it works."
+    kakao = verbs.add_parser("kakao", help="the chatbot at KakaoTalk", description=text).add_subparsers(
+        dest="what", required=True
+    )
     add("setup", setup, "what to enter in the chatbot admin centre", kakao)
     add("check", check, "call the skill from outside in", kakao)
     add("export", export, "the blocks of the bot (JSON)", kakao)

@@ -16,7 +16,12 @@ Add = Callable[..., argparse.ArgumentParser]
 
 
 def add_verbs(verbs: Any, add: Add) -> None:
-    notices = verbs.add_parser("notices", help="알림톡 and text messages").add_subparsers(dest="what", required=True)
+    text = (
+        "The ways beside the chats (알림톡, text messages, e-mail): whether they are set up right, and what went out."
+    )
+    notices = verbs.add_parser("notices", help="알림톡 and text messages", description=text).add_subparsers(
+        dest="what", required=True
+    )
     listed = add("templates", templates, "the texts to register, with their buttons", notices)
     compared = add("check", check, "compare them with what the provider has; exit code 1 when they differ", notices)
     for one in (listed, compared):

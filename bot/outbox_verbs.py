@@ -15,7 +15,10 @@ Add = Callable[..., argparse.ArgumentParser]
 
 
 def add_verbs(verbs: Any, add: Add) -> None:
-    what = verbs.add_parser("outbox", help="messages on their way out").add_subparsers(dest="what", required=True)
+    text = "Messages on their way out: what waits, what was given up and why, and sending that again."
+    what = verbs.add_parser("outbox", help="messages on their way out", description=text).add_subparsers(
+        dest="what", required=True
+    )
     listed = add("list", show, "what was given up, with the reason; the latest last", what)
     listed.add_argument("--state", choices=("dead", "queued"), default="dead", help="queued: what waits instead")
     again = add("revive", revive, "send on its way again what was given up", what)

@@ -14,7 +14,10 @@ Add = Callable[..., argparse.ArgumentParser]
 
 
 def add_verbs(verbs: Any, add: Add) -> None:
-    remind = verbs.add_parser("remind", help="expiry reminders").add_subparsers(dest="what", required=True)
+    text = "The reminders of certificates that end soon: who would get one, sending them now, holding them back."
+    remind = verbs.add_parser("remind", help="expiry reminders", description=text).add_subparsers(
+        dest="what", required=True
+    )
     look = add("preview", preview, "who would be reminded; changes nothing", remind)
     now = add("run", run, "queue and send what is due", remind)
     for one in (look, now):

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import shutil
 import socket
 import sqlite3
@@ -15,7 +16,7 @@ import pytest
 from cryptography import x509
 
 from bot.app import running
-from bot.cli import main
+from bot.cli import LOOKING, main
 from bot.settings import load_settings
 from tests.live import Live
 from tests.outside import Clock, Outside
@@ -174,6 +175,14 @@ def test_without_a_verb_all_verbs_are_shown(capsys: pytest.CaptureFixture[str]) 
     with pytest.raises(SystemExit):
         main([])
     assert "doctor" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("group", sorted(LOOKING | {"ca", "telegram", "kakao"}))
+def test_every_group_of_verbs_says_what_it_is_for(group: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main([group, "--help"])
+    _, told, *_ = re.split(r"\n\n", capsys.readouterr().out)
+    assert told.endswith("."), told
 
 
 def test_what_is_no_serial_number_is_told_what_is(capsys: pytest.CaptureFixture[str]) -> None:
