@@ -20,7 +20,7 @@ Add = Callable[..., argparse.ArgumentParser]
 
 
 def add_verbs(verbs: Any, add: Add) -> None:
-    text = "The authority itself: making it, its keys and their successors, what it publishes, checking what it issued."
+    text = "The authority itself: making it, its keys and their successors, what it publishes, checking all it issued."
     ca = verbs.add_parser("ca", help="the certification authority", description=text).add_subparsers(
         dest="what", required=True
     )

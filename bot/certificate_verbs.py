@@ -20,7 +20,7 @@ Add = Callable[..., argparse.ArgumentParser]
 
 
 def add_verbs(verbs: Any, add: Add) -> None:
-    text = "The certificates that were issued: finding one, suspending, releasing, revoking it, taking all of them along."
+    text = "The certificates that were issued: finding one, suspending, releasing, revoking it, taking all along."
     within = verbs.add_parser("certificates", help="what was issued", description=text).add_subparsers(
         dest="what", required=True
     )
