@@ -49,7 +49,10 @@ def public_key(data: bytes, allowed: tuple[str, ...], blocked: Container[bytes] 
 def _key_inside(data: bytes) -> bytes:
     """The SubjectPublicKeyInfo of a request that is DER throughout and has each attribute once. Raises `DerError`."""
     der.require_strict(data)
-    information, _, _ = der.read(data).expect(der.SEQUENCE).children()
+    information, _, signature = der.read(data).expect(der.SEQUENCE).children()
+    if not signature.expect(der.BIT_STRING).content.startswith(b"\0"):
+        # A signature is whole octets; some libraries pass over a count of unused bits.
+        raise der.DerError("a signature with unused bits")
     version, _, key, *attributes = information.expect(der.SEQUENCE).children()
     if version.integer() != 0 or len(attributes) > 1:  # RFC 2986 §4.1
         raise der.DerError("not version 1")

@@ -121,6 +121,9 @@ def flipped(data: bytes) -> bytes:
 
 
 def unused_bits(data: bytes) -> bytes:
+    """Bits that are zero, as X.690 §11.2.1 wants unused ones: by nothing else it is wrong."""
+    while data[-1] & 15:
+        data = request()
     information, algorithm, signature = der.read(data).children()
     return der.sequence(information.raw, algorithm.raw, der.tlv(der.BIT_STRING, b"\4" + signature.content[1:]))
 
