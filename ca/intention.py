@@ -1,9 +1,10 @@
 """The right to sign one certificate, once: made from a stored plan, spent at the key.
 
-`Issuer.issue` takes nothing else, and `Issuer.sign` refuses whatever is a certificate. So no code path, present or
-future, leads to an issuing key without a record that was planned and the bytes that were linted (after Boulder's
-issuance token). A plan carries a `seal` under a key that the store does not have: what a crash left is finished only as
-it was written, so neither an accident nor somebody with the database gets a changed octet signed.
+`Issuer.issue` takes nothing else, and `Issuer.sign` refuses whatever is a certificate. So no subscriber's certificate,
+present or future, comes about without a record that was planned and the bytes that were linted (after Boulder's
+issuance token). An OCSP signer's is made by the ceremony (`ca/ceremony.py`), out of nothing that anybody sends. A plan
+carries a `seal` under a key that the store does not have: what a crash left is finished only as it was written, so
+neither an accident nor somebody with the database gets a changed octet signed.
 """
 
 import hmac

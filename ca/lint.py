@@ -84,6 +84,8 @@ def _findings(
     yield from _envelope(certificate, serial, algorithm, issuer_name, issuer)
     yield from _validity(certificate, validity, longest, issuer)
     yield from _subject(subject, profile)
+    if len(encoded.children()) != len(subject):
+        yield "§4.1.2.4: an RDN of the subject has several attributes"
     yield from _key(certificate, profile, key)
     crl = profile.places.crl(profile.places.listed_in(issuer.name, Serial(certificate.serial_number)))
     alike = _everybodys(profile, issuer.name, issuer.key_identifier, crl)

@@ -27,10 +27,10 @@ KEY_KINDS: Final = ("rsa-2048", "rsa-3072", "rsa-4096", "p-256", "ed25519")
 BROWSER_KINDS: Final = KEY_KINDS[:4]
 """What the secure page can make; Ed25519 is for requests made elsewhere."""
 MAX_DAYS: Final = 1190
+"""A little over 39 months: what outlives it should not be an end entity certificate."""
 YEAR: Final = 365
 RENEWED_EARLY: Final = 32
 """Thirty days before the day of the end, that day itself, and a leap day."""
-"""A little over 39 months: what outlives it should not be an end entity certificate."""
 RESPONDER: Final = "ocsp"
 """The one table that is no subscriber's."""
 RESPONDER_KINDS: Final = ("p-256", "rsa-2048", "rsa-3072")

@@ -1,6 +1,6 @@
 """Who signs, and the lines every signed structure ends with: TBS, algorithm, signature.
 
-A private key is a `Signer`: in this process (`SoftwareKey`) or inside a token (`bot/tokens.py`); nobody else in the
+A private key is a `Signer`: in this process (`SoftwareKey`) or in a token (`bot/vault/tokens.py`); nobody else in the
 ring ever holds one. Every signature is verified before anybody sees it, which is what stops a faulty signature from
 giving the key away.
 

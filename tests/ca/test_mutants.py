@@ -101,6 +101,12 @@ def appended(more: bytes) -> Change:
     return content(lambda inside: inside + more)
 
 
+def merged(element: der.Element) -> bytes:
+    """The last two RDNs as one of two attributes."""
+    *others, unit, common = element.children()
+    return der.tlv(element.tag, *(one.raw for one in others), der.set_of(unit.content, common.content))
+
+
 def extension(number: int, *path: int) -> tuple[int, ...]:
     """The path to an extension, or into its value."""
     return (8 - 1, 0, number, *path)
@@ -171,6 +177,7 @@ TABLE: dict[str, tuple[tuple[int, ...], Change]] = {
     "subject: another organization": ((5, 1, 0, 1), to(der.utf8_string("KFTC"))),
     "subject: organization as BMPString": ((5, 1, 0, 1), to(der.bmp_string("CertTalk"))),
     "subject: two attributes in one": ((5, 1), lambda e: der.set_of(*(one.raw for one in e.children()), b"\x30\0")),
+    "subject: unit and common name in one": (SUBJECT, merged),
     "subject: a common name of 65": (CN, lambda e: der.utf8_string("홍" + e.content.decode().rjust(64, "가"))),
     "subject: a name with NUL": (CN, content(lambda c: c[:9] + b"\0" + c[9:])),
     "subject: a name turned round": (CN, content(lambda c: "\u202e".encode() + c)),
