@@ -55,7 +55,10 @@ def _own(issued: Exported, authority: CertificateAuthority) -> Iterator[str]:
         for issuer in authority.issuers.values():
             if issuer.certificate.subject == certificate.issuer:
                 certificate.verify_directly_issued_by(issuer.certificate)
-                lint.check(certificate.tbs_certificate_bytes, authority.profile(issued.profile), issuer)
+                lint.check(
+                    certificate.tbs_certificate_bytes, authority.profile(issued.profile), issuer,
+                    successor=issued.replaces is not None,
+                )  # fmt: skip
                 break
         else:
             yield "CertTalk: no issuing CA of this name is known"

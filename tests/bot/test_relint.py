@@ -1,6 +1,7 @@
 """Everything issued is linted again: what is well is silent, what is not is named."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -8,14 +9,18 @@ from bot import relint
 from bot.storage.exporting import Exported
 from ca.authority import CertificateAuthority
 from ca.ports import Record, Serial, Status, SubscriberId
+from ca.profiles import day_begins
 from tests.ca.pki import NOW, enrollment, make_pki, pki
 from tests.outside import Outside
 
 
-def issued(authority: CertificateAuthority) -> Exported:
-    plan = authority.prepare(enrollment(), NOW)
+def issued(authority: CertificateAuthority, **changed: object) -> Exported:
+    plan = authority.prepare(enrollment(**changed), NOW)
     der = authority.sign(Record(plan, Status.PLANNED))
-    return Exported(f"{plan.serial:040x}", der, Status.VALID, "x", plan.profile, NOW, plan.not_after, None, None, None)
+    replaces = None if plan.replaces is None else f"{plan.replaces:040x}"
+    return Exported(
+        f"{plan.serial:040x}", der, Status.VALID, "x", plan.profile, NOW, plan.not_after, None, None, replaces
+    )  # fmt: skip
 
 
 GOOD = issued(pki().authority)
@@ -47,6 +52,14 @@ def test_what_is_wrong_is_named(one: Exported, finding: str) -> None:
 
 def test_what_is_well_is_silent() -> None:
     assert list(relint._own(GOOD, pki().authority)) == []
+
+
+def test_a_renewed_one_may_have_what_was_left_of_the_one_before() -> None:
+    authority = pki().authority
+    end = authority.profile("personal").extended(day_begins(NOW) + timedelta(days=30, seconds=-1))
+    renewed = issued(authority, replaces=Serial(1 << 158), not_after=end)
+    assert list(relint._own(renewed, authority)) == []
+    assert any("longer than" in found for found in relint._own(replace(renewed, replaces=None), authority))
 
 
 def test_a_second_opinion() -> None:
