@@ -139,10 +139,7 @@ async def init_authority(arguments: argparse.Namespace, settings: Settings) -> i
         raise VaultRefused("exists", path=desk.vault.folder)
     if await is_used(settings):
         raise VaultRefused("lost", path=desk.vault.folder)
-    if arguments.file and not arguments.file.is_file():
-        raise VaultRefused("no_file", path=arguments.file)
-    text = arguments.file.read_text("utf-8") if arguments.file else ""
-    wanted = desk.vault.order(text)
+    wanted = desk.vault.order(_text(arguments.file))
     folder = arguments.root_folder or desk.vault.root_folder
     place = desk.texts("ca.in_token" if settings.ca_token else "ca.in_folder", path=desk.vault.folder)
     root, issuing, responder = wanted.root, wanted.issuing, load_responder(settings)
@@ -199,6 +196,7 @@ async def _published(settings: Settings) -> Sequence[Any]:
 
 async def rotate_part(arguments: argparse.Namespace, settings: Settings) -> int:
     from bot.vault import VaultRefused
+    from ca.order import lasting
 
     desk = Desk(arguments, settings)
     vault, files = desk.vault, desk.vault.files
@@ -206,6 +204,7 @@ async def rotate_part(arguments: argparse.Namespace, settings: Settings) -> int:
         raise VaultRefused("no_authority", path=files.path)
     current = files.issuing()[-1]
     kind = arguments.key or _kind(files.certificate(current))
+    lasting("--years", arguments.years)
     plan = f"rotate_{arguments.part.removeprefix('root-')}_plan"
     desk.say(plan, name=files.next_issuing(), before=current, kind=kind, years=arguments.years)
     if not desk.agreed():
@@ -264,6 +263,19 @@ async def lint_issued(_: argparse.Namespace, settings: Settings) -> int:
         print(texts("ca.lint.no_judge"))
     print(texts("ca.lint.done", looked=looked, faulty=faulty))
     return 1 if faulty else 0
+
+
+def _text(file: Path | None) -> str:
+    from bot.vault import VaultRefused
+
+    if file is None:
+        return ""
+    if not file.is_file():
+        raise VaultRefused("no_file", path=file)
+    try:
+        return file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise VaultRefused("unreadable", path=file) from error
 
 
 def _fingerprint(certificate: Any) -> str:

@@ -23,6 +23,7 @@ from ca.errors import ProfileError
 
 KEY_KINDS: Final = ("rsa-2048", "rsa-3072", "rsa-4096", "p-256")
 MAX_YEARS: Final = 30
+MAX_OCTETS: Final = 64
 _FIELDS: Final[dict[str, dict[str, type]]] = {
     "": {"organization": str, "country": str, "root": dict, "issuing": dict},
     "root": {"name": str, "key": str, "years": int},
@@ -90,17 +91,25 @@ def _table(name: str, table: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _member(name: str, table: Mapping[str, Any], default: Member) -> Member:
     inner = _table(name, table)
-    years = inner.get("years", default.years)
-    if not 1 <= years <= MAX_YEARS:
-        raise ProfileError(f"[{name}] years: {years}; write 1 to {MAX_YEARS}")
+    years = lasting(f"[{name}] years", inner.get("years", default.years))
     return Member(
         _named(f"[{name}] name", inner.get("name", default.name)), _kind(name, inner.get("key", default.key)), years
     )
 
 
+def lasting(field: str, years: int) -> int:
+    """`years` that a CA may live. Raises `ProfileError`."""
+    if not 1 <= years <= MAX_YEARS:
+        raise ProfileError(f"{field}: {years}; write 1 to {MAX_YEARS}")
+    return years
+
+
 def _named(field: str, value: str) -> str:
     if not _NAME.fullmatch(value):
         raise ProfileError(f"{field}: {value!r}; 1 to 64 letters, digits, blanks and . ( ) -")
+    # The library writes no longer one, and the number of a successor has to fit, too.
+    if len(successor(value, 99).encode()) > MAX_OCTETS:
+        raise ProfileError(f"{field}: {value!r}; at most 20 Hangul syllables or 61 letters, write a shorter one")
     return value
 
 

@@ -99,13 +99,25 @@ def test_a_ceremony_from_a_file(alone: Path, tmp_path: Path, capsys: Said) -> No
         ("[leaf]\nx = 1", "leaf"),
         ("[root]\ncolour = 1", "colour"),
         ("rubbish", "ceremony"),
+        pytest.param(f'organization = "{"가" * 21}"', "organization", id="63 octets without a number"),
+        pytest.param(f'[issuing]\nname = "{"a" * 62}"', "[issuing] name", id="no room for a successor's number"),
+        pytest.param("\ud7b0", "UTF-8", id="not UTF-8"),
     ],
 )
 def test_a_wrong_ceremony_file_names_the_field(alone: Path, tmp_path: Path, text: str, word: str, capsys: Said) -> None:
-    (tmp_path / "ceremony.toml").write_text(text)
+    (tmp_path / "ceremony.toml").write_bytes(text.encode("utf-16" if word == "UTF-8" else "utf-8"))
     assert main(["ca", "init", "--yes", "--file", "ceremony.toml"]) == 2
     assert word in capsys.readouterr().err
     assert not alone.exists()
+
+
+def test_a_long_hangul_name_makes_an_authority_and_its_successor(alone: Path, tmp_path: Path) -> None:
+    (tmp_path / "ceremony.toml").write_text(
+        f'organization = "{"은" * 20}"\n[root]\nname = "{"가" * 20}"\n[issuing]\nname = "{"나" * 20}"', "utf-8"
+    )
+    vault = made(alone, "--file", "ceremony.toml")
+    assert main(["ca", "rotate", "issuing", "--yes"]) == 0
+    assert "나" * 20 + " 2" in vault.files.certificate("issuing-2").subject.rfc4514_string()
 
 
 def test_a_second_ceremony_is_refused(alone: Path, capsys: Said) -> None:
@@ -245,6 +257,9 @@ def test_rotation_needs_the_right_root_key(alone: Path, tmp_path: Path, capsys: 
     secret(stranger, keys.seal(keys.generate("p-256"), b"the running keys").decode())
     assert main(["ca", "rotate", "root-crl", "--yes", "--root-key", str(stranger)]) == 2
     assert "does not belong to" in capsys.readouterr().err
+    for years in ("0", "-5", "31"):  # dead at once, or longer than any root
+        assert main(["ca", "rotate", "issuing", "--yes", "--root-key", "away.key", f"--years={years}"]) == 2
+        assert f"--years: {years}" in capsys.readouterr().err
     assert vault.files.issuing() == ["issuing-1"]
     assert main(["ca", "rotate", "root-crl", "--yes", "--root-key", "away.key"]) == 0
     assert main(["ca", "rotate", "ocsp", "--yes"]) == 0
