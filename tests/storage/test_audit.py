@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.storage import audit
+from bot.storage import audit, certificate_rows
 from bot.storage.audit import AuditTrail, Broken, Head, Verdict
 from bot.storage.database import ConstraintViolated, Database, Tx
+from tests.storage.plans import plan as plan_for
 from tests.years import moved
 
 AT = moved(datetime(2026, 11, 22, 10, tzinfo=UTC))
@@ -103,6 +104,26 @@ async def test_what_was_done_is_found(database: Database, trail: AuditTrail, how
     broken = (await trail.verify(database)).broken
     assert broken is not None
     assert broken.seq == first
+
+
+async def test_a_trail_gone_without_a_trace_is_missed(database: Database, trail: AuditTrail) -> None:
+    """Rows, head and seals: nothing is left that could contradict, but for what the trail is about."""
+    await database.run(lambda tx: tx.execute(certificate_rows.INSERT, **certificate_rows.row_of(plan_for())))
+    await database.run(unguarded)
+    for sql in ("DELETE FROM audit", SPOIL["head emptied"][0]):
+        await database.run(lambda tx, sql=sql: tx.execute(sql))
+    assert (await trail.verify(database)).broken == Broken(1, "removed, and everything behind it")
+
+
+async def test_another_type_is_found(database: Database, trail: AuditTrail) -> None:
+    def spoil(tx: Tx) -> None:
+        if tx.engine != "sqlite":
+            pytest.skip("columns have one type there")
+        unguarded(tx)
+        tx.execute("UPDATE audit SET detail = CAST(detail AS BLOB) WHERE seq = 4")
+
+    await database.run(spoil)
+    assert (await trail.verify(database)).broken == Broken(4, "changed")
 
 
 async def test_swapped_rows_are_found(database: Database, trail: AuditTrail) -> None:
