@@ -12,6 +12,7 @@ from enum import IntEnum
 from typing import Final, NamedTuple
 
 from ca import crl, der, signing
+from ca.errors import LintFailed
 from ca.issuer import Issuer, OcspSigner
 from ca.ports import Serial, Standing, Status
 
@@ -183,8 +184,10 @@ def _status(standing: Standing | None, issuer: Issuer) -> bytes:
     # A planned one has no bytes yet: unknown until it is signed and stored.
     if standing is None or standing.issuer != issuer.name or standing.status is Status.PLANNED:
         return der.implicit(2, b"")
-    if standing.revoked_at is None:
+    if standing.status is Status.VALID:
         return der.implicit(0, b"")
+    if standing.revoked_at is None:
+        raise LintFailed([f"RFC 6960 §4.2.1: {standing.status}, but not since when"])
     # A failed serial was promised to nobody; its number stays taken and unusable for ever.
     code = crl.REASONS[standing.reason or "unspecified"]
     reason = der.explicit(0, der.enumerated(code)) if code else b""

@@ -18,7 +18,7 @@ from typing import Final, Protocol
 
 from bot.storage.database import DatabaseError
 from ca import ocsp
-from ca.errors import SignerUnavailable
+from ca.errors import LintFailed, SignerUnavailable
 from ca.ports import Serial, Standing, Status
 from ca.registration import RegistrationAuthority
 
@@ -78,7 +78,9 @@ class Answering:
         return found
 
     async def answer(self, request: bytes) -> Prepared:
-        """A DER OCSPResponse to whatever was sent. Raises nothing: without database or signer it says tryLater."""
+        """A DER OCSPResponse to whatever was sent. Raises nothing: without database or signer it says tryLater,
+        internalError where no answer would be right.
+        """
         if found := self.prepared(request):
             self._kept.move_to_end(request)
             return found
@@ -123,10 +125,15 @@ class Answering:
         version, now = self._version, self.clock().replace(microsecond=0)
         standings = await self.statuses.standings(asked.serials)
         sign = self.registration.authority.sign_ocsp
-        if asked.signer.key.takes_time:
-            der = await asyncio.to_thread(sign, asked, standings, now)
-        else:
-            der = sign(asked, standings, now)
+        try:
+            if asked.signer.key.takes_time:
+                der = await asyncio.to_thread(sign, asked, standings, now)
+            else:
+                der = sign(asked, standings, now)
+        except LintFailed as error:  # the signer has ended, or somebody was at the rows
+            log.error("no OCSP answer: %s", error)  # noqa: TRY400 - the findings say it all
+            self._kept.pop(request, None)
+            return self._refused(ocsp.Refusal.INTERNAL_ERROR)
         certain = len(der) > _REFUSED and all(
             serial in standings and standings[serial].status is not Status.PLANNED for serial in asked.serials
         )

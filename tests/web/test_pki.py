@@ -62,6 +62,18 @@ async def test_good_held_released_revoked_unknown(outside: Outside) -> None:
     assert (answer.certificate_status.name, answer.revocation_reason) == ("REVOKED", x509.ReasonFlags.key_compromise)
 
 
+@pytest.mark.parametrize("how", ["the signer has ended", "revoked, but nobody knows since when"])
+async def test_where_no_answer_would_be_right_it_is_an_error_and_never_good(outside: Outside, how: str) -> None:
+    _, issued = await outside.browser().enrolled()
+    if "signer" in how:
+        outside.clock.move(days=91)
+    else:
+        spoil = "UPDATE certificates SET status = 'revoked', in_place = 0"
+        await outside.service.database.run(lambda tx: tx.execute(spoil))
+    _, answer = await asked(outside, int(issued["serial"], 16))
+    assert answer.response_status is ocsp.OCSPResponseStatus.INTERNAL_ERROR
+
+
 async def test_a_get_may_be_kept_for_a_minute_and_a_post_never(outside: Outside) -> None:
     _, issued = await outside.browser().enrolled()
     answer, response = await asked(outside, int(issued["serial"], 16), get=True)
