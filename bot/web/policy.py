@@ -17,11 +17,13 @@ from starlette.routing import Route
 
 from bot.jobs import answering, listing
 from bot.service import Service
+from bot.storage import statuses
 from bot.web.room import Room
 from ca import keys, names, ocsp, profiles
 from ca.crl import REASONS
 from ca.issuer import public_key
 from ca.registration import UNFINISHED_FOR
+from ca.revocation import MAY_SAY
 from handlers.texts import Texts
 
 OUTLINE: Final[Mapping[str, Sequence[str]]] = {
@@ -71,8 +73,9 @@ def facts(service: Service) -> dict[str, Any]:
         "crl_fresh_hours": _hours(listing.FRESH),
         "key_kinds": ", ".join(_kind(kind) for kind in profiles.KEY_KINDS if kind in kinds),
         "longest": max(profile.days for profile in authority.profiles.values()),
+        "longest_renewed": max(profile.longest(successor=True) for profile in authority.profiles.values()),
         "name_characters": names.COMMON_NAME_CHARACTERS,
-        "reasons": ", ".join(REASONS),
+        "reasons": ", ".join(reason for reason in REASONS if reason == statuses.HOLD or MAY_SAY[reason]),
         "code_seconds": settings.code_seconds,
         "tries": settings.tries,
         "proof_minutes": settings.proof_minutes,

@@ -48,6 +48,9 @@ async def test_figures_are_the_configurations(outside: Outside) -> None:
     text = rendered(known)
     for said in (f"({settings.code_seconds} seconds)", f"After {settings.tries} wrong", "365 days", "keyCompromise"):
         assert said in text
+    assert "one 397" in text, "a renewed certificate has the days that were left"
+    assert "certificateHold" in text
+    assert "cACompromise" not in text, "nobody may give it as a reason here"
     assert known["issuing_key"] in text
 
 
