@@ -33,7 +33,7 @@ class Shelf(Protocol):
     async def version(self, issuer: str) -> int: ...
 
     async def entries(
-        self, issuer: str, now: datetime, first: Serial | None, behind: Serial | None
+        self, issuer: str, since: datetime, first: Serial | None, behind: Serial | None
     ) -> Sequence[bytes]: ...
 
     async def next_number(self, name: str, now: datetime) -> int: ...
@@ -97,7 +97,9 @@ class Listing:
         if in_force and in_force.version == version and -SLACK <= now - in_force.this_update < FRESH:
             return
         first, behind = (partition.first, partition.behind) if partition else (None, None)
-        entries = await self.shelf.entries(issuer, now, first, behind)
+        # RFC 5280 §3.3: an entry stays until a list made after its certificate has ended has shown it, for its life.
+        since = min(in_force.this_update, now) - LIFETIME if in_force else now - LIFETIME
+        entries = await self.shelf.entries(issuer, since, first, behind)
         number = await self.shelf.next_number(name, now)
         # In a thread: tens of megabytes are hashed without holding up the event loop.
         der = await asyncio.to_thread(

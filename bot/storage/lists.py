@@ -43,13 +43,14 @@ class Lists:
         """The last status change of this issuer's certificates; 0 where there was none."""
         return await self._database.read(_version, issuer)
 
-    async def entries(self, issuer: str, now: datetime, first: Serial | None, behind: Serial | None) -> list[bytes]:
-        """DER entries by serial, from `first` to before `behind`, of what has not passed its end; many in a piece."""
+    async def entries(self, issuer: str, since: datetime, first: Serial | None, behind: Serial | None) -> list[bytes]:
+        """DER entries by serial, from `first` to before `behind`, of what had not passed its end at `since`; many in a
+        piece."""
         after = "" if first is None else _before(first)
         until = _LAST if behind is None else hex_of(behind)
         pieces = []
         while after < until:
-            piece, after = await self._database.read(_page, issuer, text_of(now), after, until)
+            piece, after = await self._database.read(_page, issuer, text_of(since), after, until)
             pieces.append(piece)
         return pieces
 
@@ -78,27 +79,27 @@ def _version(tx: Tx, issuer: str) -> int:
     return int((row and row["version"]) or 0)
 
 
-def _page(tx: Tx, issuer: str, now: str, after: str, until: str) -> tuple[bytes, str]:
+def _page(tx: Tx, issuer: str, since: str, after: str, until: str) -> tuple[bytes, str]:
     """The next entries, joined, and the serial they end with (`until` when these were the last)."""
     entries = tx.column(
         "SELECT entry FROM crl_entries WHERE issuer = :issuer AND serial > :after AND serial < :until"
-        " AND not_after >= :now ORDER BY serial LIMIT :page",
-        issuer=issuer, after=after, until=until, now=now, page=PAGE,
+        " AND not_after >= :since ORDER BY serial LIMIT :page",
+        issuer=issuer, after=after, until=until, since=since, page=PAGE,
     )  # fmt: skip
     if None in entries:
-        entries = list(_encoded(tx, issuer, now, after, until))
+        entries = list(_encoded(tx, issuer, since, after, until))
     # The serial number is in the entry; reading it there, the rows need no second column.
     end = f"{crl.serial_in(entries[-1]):040x}" if len(entries) == PAGE else until
     return b"".join(entries), end
 
 
-def _encoded(tx: Tx, issuer: str, now: str, after: str, until: str) -> Iterator[bytes]:
+def _encoded(tx: Tx, issuer: str, since: str, after: str, until: str) -> Iterator[bytes]:
     """A page with rows from before entries were kept."""
     rows = tx.all(
         "SELECT e.serial, e.entry, c.revoked_at, c.reason"
         " FROM crl_entries e JOIN certificates c ON c.serial = e.serial WHERE e.issuer = :issuer"
-        " AND e.serial > :after AND e.serial < :until AND e.not_after >= :now ORDER BY e.serial LIMIT :page",
-        issuer=issuer, after=after, until=until, now=now, page=PAGE,
+        " AND e.serial > :after AND e.serial < :until AND e.not_after >= :since ORDER BY e.serial LIMIT :page",
+        issuer=issuer, after=after, until=until, since=since, page=PAGE,
     )  # fmt: skip
     for row in rows:
         revoked = RevokedEntry(serial_of(row["serial"]), instant(row["revoked_at"]), row["reason"] or "unspecified")

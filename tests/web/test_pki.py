@@ -4,7 +4,7 @@ import base64
 import hashlib
 import urllib.request
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -105,6 +105,22 @@ async def test_the_list_shows_a_revocation_at_the_next_look(outside: Outside) ->
     after = x509.load_der_x509_crl((await fetched(outside, f"{ISSUING}.crl")).content)
     assert after.get_revoked_certificate_by_serial_number(serial) is not None
     assert number(after) > number(before)
+
+
+async def test_what_has_ended_stays_for_a_list_made_after_its_end(outside: Outside) -> None:
+    """RFC 5280 §3.3: whoever fetches a list a day, checking what was signed on the last one, still finds it."""
+    _, issued = await outside.browser().enrolled()
+    serial, service = Serial(int(issued["serial"], 16)), outside.service
+    end = (await service.registration.status(serial)).plan.not_after
+    shown = []
+    for hours in (-1, 2, 23, 30, 60):
+        outside.clock.now = end + timedelta(hours=hours)
+        if not shown:
+            await service.registration.revoke(serial, "keyCompromise", outside.clock())
+        await service.listing.work()
+        crl = x509.load_der_x509_crl((await fetched(outside, f"{ISSUING}.crl")).content)
+        shown.append(crl.get_revoked_certificate_by_serial_number(serial) is not None)
+    assert shown == [True, True, True, True, False]
 
 
 def number(crl: x509.CertificateRevocationList) -> int:
