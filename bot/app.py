@@ -182,7 +182,7 @@ async def _build(
     gateways: dict[str, NoticeGateway] = {"sms": BySms(sms)}
     if dispatch:
         gateways[ALIMTALK] = ByAlimtalk(dispatch, templates_of(settings), texts)
-    if mail := mail_of(settings, texts, clock):
+    if mail := mail_of(settings, texts, clock, sendings):
         gateways[EMAIL] = mail
     ways = tuple(way for way in settings.notice_order.split(",") if way == CHAT or way in gateways)
     bench = KeyBench(documents, settings.ca_name, clock)

@@ -17,7 +17,7 @@ from bot.gateways.signed_post import SignedPost
 from bot.gateways.solapi import ORIGIN as SOLAPI
 from bot.gateways.solapi import Solapi
 from bot.settings import Problem, Settings, SettingsError, is_loopback
-from bot.storage.sendings import Kind
+from bot.storage.sendings import Kind, Sendings
 from handlers.hours import Hours
 from handlers.texts import Texts
 
@@ -44,7 +44,9 @@ def provider_of(settings: Settings, clock: Callable[[], datetime]) -> Provider |
     return SignedPost(settings.alimtalk_url, secret, clock) if settings.alimtalk_provider == "webhook" else None
 
 
-def mail_of(settings: Settings, texts: Mapping[str, Texts], clock: Callable[[], datetime]) -> ByMail | None:
+def mail_of(
+    settings: Settings, texts: Mapping[str, Texts], clock: Callable[[], datetime], sendings: Sendings | None = None
+) -> ByMail | None:
     """E-mail over the server the settings name; in clear on this machine only."""
     if not settings.email_server:
         return None
@@ -54,7 +56,7 @@ def mail_of(settings: Settings, texts: Mapping[str, Texts], clock: Callable[[], 
     server = MailServer(
         host, parts.port or (465 if at_once else 587), at_once, is_loopback(host), settings.email_user, password
     )
-    return ByMail(server, settings.email_from, texts, settings.public_url, clock, settings.email_test_address)
+    return ByMail(server, settings.email_from, texts, settings.public_url, clock, settings.email_test_address, sendings)
 
 
 def by_kind(provider: Provider | None, events: Provider | None) -> dict[Kind, Provider]:

@@ -2,7 +2,8 @@
 
 It is the least safe way: whoever reads along on the way, or over a shoulder, sees it. So it says what every notice says
 (the bank, the kind of certificate, its end) and no more, and leads to the counter's own address without a token in it.
-SMTP knows no key for a message: one whose answer was lost is sent again, under the same Message-ID.
+SMTP knows no key for a message: one whose answer was lost is sent again, under the same Message-ID; one that the
+server is known to have taken is not.
 """
 
 import hashlib
@@ -19,6 +20,7 @@ import aiosmtplib
 from bot.gateways.notices import Notice
 from bot.gateways.sms import SmsRefused, SmsUnavailable
 from bot.settings.kinds import ADDRESS
+from bot.storage.sendings import Sendings
 from handlers.bank import BankCustomer
 from handlers.texts import Texts
 
@@ -50,16 +52,36 @@ class ByMail:
         counter: str,
         clock: Callable[[], datetime],
         only_to: str = "",
+        sendings: Sendings | None = None,
     ) -> None:
-        """`counter` is the address customers open."""
+        """`counter` is the address customers open; without `sendings` nothing is counted."""
         self.server, self.sender, self.texts, self.counter = server, sender, texts, counter
-        self.clock, self.only_to = clock, only_to
+        self.clock, self.only_to, self.sendings = clock, only_to, sendings
 
     async def send(self, to: BankCustomer, notice: Notice) -> bool:
         if not ADDRESS.fullmatch(to.email or ""):
             raise SmsRefused("no address that can be written to")
-        await self.hand(self.only_to or str(to.email), notice)
+        address = self.only_to or str(to.email)
+        if self.sendings is None:
+            await self.hand(address, notice)
+        else:
+            await self._hand_once(address, notice, self.sendings)
         return True
+
+    async def _hand_once(self, address: str, notice: Notice, sendings: Sendings) -> None:
+        """The server's yes is all that is ever told of a message: it counts as arrived."""
+        key = f"{WAY}:{notice.key}"
+        known = await sendings.ask(key, "email", self.clock())
+        if known is not None and known.state == "arrived":
+            return
+        if known is not None and known.state == "lost":
+            raise SmsRefused("was refused before")
+        try:
+            await self.hand(address, notice)
+        except SmsRefused:
+            await sendings.close(key, "lost", self.clock())
+            raise
+        await sendings.close(key, "arrived", self.clock())
 
     async def hand(self, address: str, notice: Notice) -> None:
         """One message to the server. Raises `bot.gateways.sms.SmsFailure`, which names nobody."""

@@ -101,7 +101,7 @@ class Ways(BaseModel):
     @classmethod
     def _prices(cls, told: str) -> str:
         listed = [one.strip() for one in told.split(",") if one.strip()]
-        if not all(re.fullmatch(r"(alimtalk|sms|lms|event)=[0-9]{1,4}(\.[0-9]{1,2})?", one) for one in listed):
+        if not all(re.fullmatch(r"(alimtalk|sms|lms|event|email)=[0-9]{1,4}(\.[0-9]{1,2})?", one) for one in listed):
             raise PydanticCustomError("prices", "kind=won")
         return ",".join(listed)
 

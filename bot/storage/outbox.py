@@ -220,7 +220,7 @@ def standing(tx: Tx, state: Literal["dead", "queued"]) -> list[Entry]:
 def revive(tx: Tx, key: str, at: datetime) -> bool:
     """An operator sends a dead letter on its way again, also one that a provider has refused or lost."""
     base = key.removeprefix("reach:").partition("~")[0]
-    for handed in (key, f"alimtalk:{base}", f"sms:{base}"):
+    for handed in (key, f"alimtalk:{base}", f"sms:{base}", f"email:{base}"):
         tx.execute("DELETE FROM sendings WHERE key = :key AND state = 'lost'", key=handed)
     return bool(
         tx.execute(

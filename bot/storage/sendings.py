@@ -1,4 +1,4 @@
-"""What was handed to a provider: once a key, whatever dies in between; what came of it, and what it costs.
+"""What was handed to a provider or mail server: once a key, whatever dies in between; what came of it, what it costs.
 
 A row is written before the provider is asked. One that is still `asked` when its message comes again means: the
 provider may have it, so it is asked first (`bot/gateways/provider.py`). No number and no word is kept here.
@@ -12,7 +12,7 @@ from bot.storage.database import Database, Tx
 from bot.storage.instants import instant, text_of
 from handlers.texts import KOREA
 
-Kind = Literal["alimtalk", "sms", "lms", "event"]
+Kind = Literal["alimtalk", "sms", "lms", "event", "email"]
 State = Literal["asked", "taken", "arrived", "lost"]
 
 FIRST_LOOK: Final = timedelta(seconds=10)

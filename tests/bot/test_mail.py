@@ -3,15 +3,19 @@
 import argparse
 import logging
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from bot import notice_verbs
+from bot.gateways.adapters import mail_of
 from bot.gateways.mail import ByMail, MailServer
 from bot.gateways.notices import Notice
 from bot.gateways.sms import SmsRefused, SmsUnavailable
 from bot.settings import SettingsError, load_settings
+from bot.storage.sendings import Sendings, costs
 from handlers.bank import BankCustomer, CustomerNumber
 from handlers.message import Choice
 from handlers.texts import load_texts
@@ -81,6 +85,25 @@ async def test_what_was_done_is_mailed_where_that_is_the_way(house: House, mailb
     [(_, message)] = mailbox.taken
     assert message["Subject"].endswith("Your certificate")
     assert "was suspended" in message.get_content()
+
+
+async def test_it_is_counted_and_what_the_server_took_is_not_sent_again(house: House, mailbox: Mailbox) -> None:
+    kept = Sendings(house.service.database)
+    mail = mail_of(house.service.settings, load_texts(), house.clock, kept)
+    assert mail is not None
+    mailbox.answers = ["DATA 451 try later"]
+    with pytest.raises(SmsUnavailable):
+        await mail.send(KIM, NOTICE)
+    for _ in range(2):
+        assert await mail.send(KIM, NOTICE)
+    assert len(mailbox.taken) == 1
+    mailbox.answers = ["RCPT 550 no such user"]
+    for _ in range(2):
+        with pytest.raises(SmsRefused):
+            await mail.send(KIM, replace(NOTICE, key="held:2"))
+    assert await kept.open(house.clock() + timedelta(days=1)) == []  # there is nobody to ask what became of it
+    found = await house.service.database.read(costs, house.clock() - timedelta(days=1))
+    assert [(one.kind, one.taken, one.lost) for one in found] == [("email", 1, 1)]
 
 
 async def test_the_same_notice_has_the_same_name(mailbox: Mailbox) -> None:

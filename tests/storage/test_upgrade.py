@@ -9,6 +9,7 @@ import pytest
 
 from bot.storage.audit import AuditTrail, Verdict
 from bot.storage.database import ConstraintViolated, Database, DatabaseError, SchemaTooNew, Tx, open_database
+from bot.storage.sendings import FIRST_LOOK, Sendings
 from bot.storage.upgrade import Upgrade, schema_version, shipped_upgrades, statements, upgrade_schema
 from tests.storage.plans import AT
 
@@ -106,6 +107,21 @@ def test_scripts_are_split_at_statements_only() -> None:
 def test_ours_are_numbered_and_whole() -> None:
     for upgrade in shipped_upgrades():
         assert list(statements(upgrade.script))
+
+
+async def test_what_was_handed_over_moves_whole(database_url: str) -> None:
+    """Upgrade 17 writes the table anew, for one more kind."""
+    database = await opened(database_url)
+    await upgrade_schema(database, shipped_upgrades()[:16])
+    kept = Sendings(database)
+    await kept.ask("k", "sms", AT)
+    await kept.taken("k", "M1", AT)
+    before = await database.read(lambda tx: tx.all("SELECT * FROM sendings"))
+    await upgrade_schema(database)
+    assert await database.read(lambda tx: tx.all("SELECT * FROM sendings")) == before
+    assert [one.key for one in await kept.open(AT + FIRST_LOOK)] == ["k"]
+    assert await kept.ask("m", "email", AT) is None
+    await database.close()
 
 
 async def test_the_audit_trail_moves_whole(database_url: str) -> None:
