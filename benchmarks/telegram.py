@@ -11,7 +11,7 @@ import asyncio
 import itertools
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -52,7 +52,7 @@ class Crowd:
     def begin(self) -> None:
         self.talking = True
         for one in self.people:
-            self._says(one)
+            self.says_next(one)
 
     def _answered(self, chat_id: int) -> None:
         """Read on until nothing more comes, then say the next thing: one turn may have several bubbles."""
@@ -64,9 +64,9 @@ class Crowd:
 
     def _goes_on(self, chat_id: int) -> None:
         if self.talking:
-            self._says(Person(self.api.world, self.api.updates, self.api.world.users[chat_id]))
+            self.says_next(Person(self.api.world, self.api.updates, self.api.world.users[chat_id]))
 
-    def _says(self, person: Person) -> None:
+    def says_next(self, person: Person) -> None:
         self.said += 1
         turn = next(self.turns[person.user.id])
         if "choice" in turn:
@@ -85,8 +85,8 @@ class Crowd:
 class Talking:
     """A service and a crowd that talk to each other, warm."""
 
-    def __init__(self, api: BotApi, process: int) -> None:
-        self.api, self.process, self.crowd = api, process, Crowd(api, PEOPLE)
+    def __init__(self, api: BotApi, port: int, process: int, people: int) -> None:
+        self.api, self.port, self.process, self.crowd = api, port, process, Crowd(api, people)
 
     async def go_on(self, seconds: float) -> int:
         """Talk for so long, until the last one is answered. How many turns it were."""
@@ -98,17 +98,21 @@ class Talking:
 
 
 @asynccontextmanager
-async def through_telegram(folder: Path, mode: str, code: str = "") -> AsyncIterator[Talking]:
+async def through_telegram(
+    folder: Path, mode: str, code: str = "", settings: Mapping[str, str] | None = None, people: int = PEOPLE
+) -> AsyncIterator[Talking]:
+    """`settings` and `code` as of `real_service`."""
     api = BotApi()
-    settings = {
+    given = {
         "telegram_token": TOKEN, "telegram_mode": mode, "telegram_per_second": "100000",
         **({"telegram_webhook_secret": "for-a-benchmark-only"} if mode == "webhook" else {}),
+        **(settings or {}),
     }  # fmt: skip
     async with api.serving():
-        server = real_service(folder, settings | {"telegram_api_url": api.url}, code)
-        _, process = await asyncio.to_thread(server.__enter__)  # it asks this loop's server while it starts
+        server = real_service(folder, given | {"telegram_api_url": api.url}, code)
+        port, process = await asyncio.to_thread(server.__enter__)  # it asks this loop's server while it starts
         try:
-            talking = Talking(api, process)
+            talking = Talking(api, port, process, people)
             await talking.go_on(2)  # a warm start: the first message of a customer makes rows and templates
             yield talking
         finally:

@@ -47,6 +47,7 @@ class Updates:
         self.webhook: Webhook | None = None
         self.allowed: list[str] = []
         self.delivered: list[tuple[int, int]] = []
+        self.on_delivered: Callable[[int, int], None] = lambda _status, _id: None
         self.patience = 30.0
         self._next_id = 100_000
         self._news = asyncio.Event()
@@ -162,6 +163,7 @@ class Updates:
             async with self._slots:
                 status = await self._post(webhook, one.update)
             self.delivered.append((status, one.update["update_id"]))
+            self.on_delivered(status, one.update["update_id"])
             one.handed_out += 1
             if 200 <= status < 300:
                 self.queue.remove(one)
