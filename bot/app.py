@@ -244,7 +244,7 @@ async def _build(
     listing = Listing(registration, Lists(database), clock)
     anchoring = Anchoring(
         database, audit, settings.data / ANCHORS, settings.audit_years, clock, authority.current.root,
-        lambda now: vault.records(registration.authority.current, recorded.after(now)),
+        lambda now: vault.records(recorded.after(now)),
     )  # fmt: skip
     answering = Answering(registration, certificates, clock)
 

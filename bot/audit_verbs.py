@@ -2,13 +2,16 @@
 
 import argparse
 import asyncio
+import base64
 import json
 import sys
+import textwrap
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from bot.certificate_verbs import serial_number
 from bot.jobs.anchoring import ANCHORS, add_anchor, read_anchors
 from bot.settings import Settings
 from bot.storage.audit import Head, newest
@@ -31,6 +34,9 @@ def add_verbs(verbs: Any, add: Add) -> None:
     check.add_argument("--root", type=Path, required=True, help="the root's certificate, PEM or DER")
     check.set_defaults(without_folder=True)
     add("export", _export, "every record, one JSON object a line", within)
+    consent = add("consent", _consent, "what was agreed to before a certificate was issued, signed (CMS, PEM)", within)
+    consent.add_argument("serial", type=serial_number, help="the certificate's serial number, in hex")
+    consent.add_argument("--terms", action="store_true", help="the text of the terms instead, word for word")
     clock = add("clock", _clock, "say that the clock is right, where records of a wrong one stop everything", within)
     clock.add_argument("--yes", action="store_true", help="really say so; written to the trail")
     add("anchor", _anchor, "print where the chain ends now, to be kept elsewhere", within)
@@ -108,6 +114,33 @@ def _checked(arguments: argparse.Namespace, texts: Texts) -> int:
     first, last = checked.covered
     signed, sealed = len(said), sum(not one.cms for one in anchors)
     print(texts("cli.audit_checked", rows=checked.rows, first=first, last=last, signed=signed, sealed=sealed))
+    return 0
+
+
+async def _consent(arguments: argparse.Namespace, settings: Settings) -> int:
+    from bot import consent
+    from bot.app import running
+    from bot.ca_verbs import asking
+
+    every = load_texts()
+    texts = every[settings.default_locale]
+    async with running(settings, jobs=False, keys=False, ask=asking(settings)) as service:
+        try:
+            fields = await consent.consent(service.database, service.audit, service.certificates, arguments.serial)
+        except consent.NoConsent as error:
+            print(texts(f"cli.consent.{error.word}"), file=sys.stderr)
+            return 1
+        if arguments.terms:
+            text = consent.text_of(fields["sha256"], every)
+            if text is None:
+                print(texts("cli.consent.older", version=fields["terms"]), file=sys.stderr)
+                return 1
+            sys.stdout.write(text)
+            return 0
+        now = service.registration.authority.recorded.after(service.clock())
+        signer = await asyncio.to_thread(service.vault.records, now)
+        signed = await asyncio.to_thread(signer.sign, consent.written(fields), now)
+    print("-----BEGIN CMS-----", *textwrap.wrap(base64.b64encode(signed).decode(), 64), "-----END CMS-----", sep="\n")
     return 0
 
 

@@ -216,7 +216,7 @@ async def rotate_part(arguments: argparse.Namespace, settings: Settings) -> int:
     elif arguments.part == "ocsp":
         await asyncio.to_thread(vault.rotate_ocsp, desk.now)
     elif arguments.part == "records":
-        await asyncio.to_thread(vault.rotate_records, desk.now)
+        await asyncio.to_thread(vault.records, desk.now, force=True)
     else:
         await asyncio.to_thread(vault.renew_root_crl, desk.root(), desk.now)
     await desk.note("ca_rotated", subject)

@@ -40,10 +40,10 @@ def add_verbs(verbs: Any, add: Add) -> None:
     revoke.add_argument("--reason", required=True, choices=reasons(By.OPERATOR), help="RFC 5280 §5.3.1")
     revoke.add_argument("--yes", action="store_true", help="really do it")
     for one in (show, hold, release, revoke):
-        one.add_argument("serial", type=_serial, help="its serial number, in hex")
+        one.add_argument("serial", type=serial_number, help="its serial number, in hex")
 
 
-def _serial(given: str) -> Serial:
+def serial_number(given: str) -> Serial:
     """As `openssl x509 -serial` and browsers write it: hex, perhaps with colons or blanks."""
     digits = re.sub(r"[:\s]", "", given)
     if not re.fullmatch(r"[0-9A-Fa-f]{1,40}", digits):

@@ -189,6 +189,10 @@ class AuditTrail:
             lambda tx: tx.all("SELECT * FROM audit WHERE subject = :subject ORDER BY seq", subject=subject)
         )
 
+    def is_whole(self, row: Row) -> bool:
+        """Whether a row is as it was written; that none is missing, only `verify` tells."""
+        return hmac.compare_digest(row["hash"], self._hash(row))
+
     def anchor(self, tx: Tx, at: datetime) -> Anchor:
         """Where the chain ends now, to be kept somewhere else."""
         return self.sealed(text_of(at), self.head(tx))
@@ -229,7 +233,7 @@ class AuditTrail:
             return "removed"
         if row["previous"] != previous.hash:
             return "moved, or the row before it was replaced"
-        if not hmac.compare_digest(row["hash"], self._hash(row)):
+        if not self.is_whole(row):
             return "changed"
         if named.get(row["seq"], row["hash"]) != row["hash"]:
             return "not the row that an anchor names"

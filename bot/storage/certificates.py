@@ -119,6 +119,10 @@ class Certificates:
         """See `statuses.changes_after`."""
         return await self._database.read(statuses.changes_after, version)
 
+    def subject_id(self, subscriber: str) -> str:
+        """What `export` calls a subscriber."""
+        return exporting.subject_id(self._export_key, subscriber)
+
     def export(self, subscriber: str = "") -> AsyncIterator[Exported]:
         """Everything ever signed (for one subscriber), by serial."""
         return exporting.export(self._database, self._export_key, subscriber)

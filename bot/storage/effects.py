@@ -37,6 +37,7 @@ from handlers.effects import (
 from handlers.talk import TurnRecord
 
 SMS = "sms"
+AGREED = "terms accepted"
 """The outbox kind of a text message; its payload is sealed under this purpose."""
 
 
@@ -97,8 +98,9 @@ class EffectWriter:
                     number=effect.number, version=effect.version, locale=effect.locale, sha256=effect.sha256, at=at,
                 )  # fmt: skip
                 self.audit.append(
-                    tx, turn.at, turn.customer, "terms accepted", effect.number,
-                    {"version": effect.version, "sha256": effect.sha256},
+                    tx, turn.at, turn.customer, AGREED, effect.number,
+                    {"version": effect.version, "sha256": effect.sha256, "locale": effect.locale,
+                     "channel": turn.channel},
                 )  # fmt: skip
             case KnowAs() | Unlink() | MoveJourney() | StopPages() | ChangeStatus() | TickPlace() | KeepDocument():
                 self.owners(tx, effect, turn)

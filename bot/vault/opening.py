@@ -152,25 +152,19 @@ class Vault:
         for name in self._in_force(now):
             self._next_ocsp(name, self.files.certificate(name), self._key(name), now, force=True)
 
-    def records(self, issuer: Issuer, now: datetime, *, force: bool = False) -> RecordSigner:
-        """Who signs records below `issuer`, opened for this one time: a day needs one, and issuing never does.
+    def records(self, now: datetime, *, force: bool = False) -> RecordSigner:
+        """Who signs records below the current issuing CA, opened for this one time: a day needs one, issuing never.
 
-        Made where there is none, or where it ends soon; that needs the key of `issuer`. Raises `ca.errors.CaError`.
+        Made where there is none, or where it ends soon. Raises `ca.errors.CaError`.
         """
-        name = f"records-{issuer.name}"
+        issuer = self.files.issuing()[-1]
+        name, issuing = f"records-{issuer}", self.files.certificate(issuer)
         with self.files.alone():
             known = self.files.certificate(name) if self.files.has(name) else None
-            if known is not None and not force and not _is_due(known, issuer.certificate, now):
-                return RecordSigner(known, issuer.certificate, self._key(name))
+            if known is not None and not force and not _is_due(known, issuing, now):
+                return RecordSigner(known, issuing, self._key(name))
             wanted = load_responder(self.settings)
-            return making.make_records(
-                self.files, issuer.name, issuer.certificate, issuer.key, self.keyring, wanted, now
-            )
-
-    def rotate_records(self, now: datetime) -> None:
-        """A new record signer for the current issuing CA."""
-        name, root = self.files.issuing()[-1], self.files.root()
-        self.records(Issuer(name, self.files.certificate(name), root, self._key(name)), now, force=True)
+            return making.make_records(self.files, issuer, issuing, self._key(issuer), self.keyring, wanted, now)
 
     def renew_root_crl(self, root_signer: Signer, now: datetime) -> None:
         with self.files.alone():

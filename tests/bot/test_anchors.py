@@ -37,9 +37,9 @@ Said = pytest.CaptureFixture[str]
 def anchoring(service: Service, signer: Callable[[datetime], RecordSigner] | None = None) -> Anchoring:
     """The job as the service has it, or with another signer."""
     issuer = service.registration.authority.current
-    known = signer or (lambda now: service.vault.records(issuer, now))
     file, years = service.settings.data / ANCHORS, service.settings.audit_years
-    return Anchoring(service.database, service.audit, file, years, service.clock, issuer.root, known)
+    signer = signer or service.vault.records
+    return Anchoring(service.database, service.audit, file, years, service.clock, issuer.root, signer)
 
 
 async def acts(service: Service, count: int = 3) -> None:
@@ -165,16 +165,15 @@ def vault(prepared: Path, tmp_path: Path) -> Vault:
 
 async def test_the_signer_is_kept_until_its_last_third(vault: Vault) -> None:
     clock = Clock()
-    issuer = (await vault.open(clock())).current
-    first = vault.records(issuer, clock()).certificate
-    assert vault.records(issuer, clock() + 19 * DAY).certificate == first
-    second = vault.records(issuer, clock() + 21 * DAY).certificate
+    first = vault.records(clock()).certificate
+    assert vault.records(clock() + 19 * DAY).certificate == first
+    second = vault.records(clock() + 21 * DAY).certificate
     assert second != first
-    assert vault.records(issuer, clock() + 22 * DAY).certificate == second
-    third = vault.records(issuer, clock()).certificate
+    assert vault.records(clock() + 22 * DAY).certificate == second
+    third = vault.records(clock()).certificate
     assert third not in (first, second), "one of the future is nobody's"
-    await asyncio.to_thread(vault.rotate_records, clock())
-    assert vault.records(issuer, clock()).certificate not in (first, second, third)
+    await asyncio.to_thread(vault.records, clock(), force=True)
+    assert vault.records(clock()).certificate not in (first, second, third)
 
 
 # -- from outside -----------------------------------------------------------------------------------------------------

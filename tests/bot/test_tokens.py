@@ -155,9 +155,9 @@ async def test_an_authority_whose_keys_are_in_the_token(vault: Vault) -> None:
 
     answer = ocsp.load_der_ocsp_response(await authority.answer_ocsp(asked, known, NOW))
     assert answer.response_status is ocsp.OCSPResponseStatus.SUCCESSFUL
-    signer = vault.records(authority.current, NOW)
+    signer = vault.records(NOW)
     assert records.opened(signer.sign(b"record", NOW), authority.current.root).content == b"record"
-    assert vault.records(authority.current, NOW).certificate == signer.certificate
+    assert vault.records(NOW).certificate == signer.certificate
     assert list(vault.folder.glob("*.key")) == []
     again = await Vault(vault.settings).open(NOW)
     assert again.current.der == authority.current.der

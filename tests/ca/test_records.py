@@ -1,5 +1,6 @@
 """Records signed as CMS: openssl takes them, nobody else's hand can make or change one."""
 
+import hashlib
 import subprocess
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -7,10 +8,12 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from asn1crypto.cms import ContentInfo
+from asn1crypto.tsp import SigningCertificateV2
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from ca import ceremony, cms, keys, records
+from ca import ceremony, cms, keys, records, signing
 from ca.errors import BadRequest, ProfileError
 from ca.ports import Record, Status
 from ca.records import RecordSigner
@@ -49,6 +52,26 @@ def test_openssl_reads_what_we_sign(kind: str, below: str, tmp_path: Path) -> No
     opened = records.opened(signed, root)
     assert (opened.content, opened.at) == (CONTENT, NOW)
     assert records.read("Test record v1", ("name", "n"), opened.content) == {"name": "홍길동", "n": "1"}
+
+
+def test_the_signed_attributes_as_an_independent_reader_has_them() -> None:
+    """RFC 5652 §5.3, §5.4 and RFC 5035: in DER, sorted, the digest of the content, the certificate they are made by."""
+    signer = signer_of("p-256")
+    data = ContentInfo.load(signer.sign(CONTENT, NOW), strict=True)["content"]
+    [info] = data["signer_infos"]
+    attributes = {one["type"].native: one["values"] for one in info["signed_attrs"]}
+    assert attributes.keys() == {"content_type", "message_digest", "signing_time", "signing_certificate_v2"}
+    assert attributes["content_type"].native == ["data"] == [data["encap_content_info"]["content_type"].native]
+    assert attributes["message_digest"].native == [hashlib.sha256(CONTENT).digest()]
+    assert attributes["signing_time"].native == [NOW]
+    [named] = attributes["signing_certificate_v2"]
+    assert isinstance(named, SigningCertificateV2)
+    assert (
+        named.native["certs"][0]["cert_hash"] == hashlib.sha256(signer.certificate.public_bytes(Encoding.DER)).digest()
+    )
+    signed = info["signed_attrs"].untag().dump()
+    assert [one.dump() for one in info["signed_attrs"]] == sorted(one.dump() for one in info["signed_attrs"])
+    assert signing.is_valid(signer.key.public_key, info["signature"].native, signed)
 
 
 @pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")  # of a changed serial number
