@@ -26,6 +26,9 @@ log = logging.getLogger(__name__)
 
 MOST: Final = 50_000
 """Answers kept, about 1 KiB each; the one not asked for longest goes first."""
+LONGEST: Final = 256
+"""Octets of a request whose answer is kept. One question is about a hundred; whoever sends thousands of long ones, each
+different, finds no room here."""
 FRESH: Final = ocsp.LIFETIME / 4
 """Older ones are signed anew in the background."""
 TRUSTED: Final = timedelta(seconds=4)
@@ -141,7 +144,8 @@ class Answering:
             der, f'"{sha256(der).hexdigest()}"', now, ocsp.valid_until(asked.signer, now), asked.serials, certain
         )
         # While we looked, the job may have read of a change that our look came too early for.
-        if certain and asked.questions.nonce is None and version == self._version:
+        usual = asked.questions.nonce is None and len(request) <= LONGEST
+        if certain and usual and version == self._version:
             self._keep(request, made)
         return made
 

@@ -15,6 +15,8 @@ from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 
+from ca import der
+from ca import ocsp as questions
 from ca.ports import Serial
 from tests import judges
 from tests.bot.console_program import Program
@@ -105,6 +107,20 @@ async def test_the_list_shows_a_revocation_at_the_next_look(outside: Outside) ->
     after = x509.load_der_x509_crl((await fetched(outside, f"{ISSUING}.crl")).content)
     assert after.get_revoked_certificate_by_serial_number(serial) is not None
     assert number(after) > number(before)
+
+
+async def test_a_long_request_is_answered_and_finds_no_room(outside: Outside) -> None:
+    _, issued = await outside.browser().enrolled()
+    answering, issuer = outside.service.answering, outside.service.registration.authority.current
+    await answering.work()
+    short = questions.request(issuer, Serial(int(issued["serial"], 16)), "sha256")
+    [asks] = der.read(short).children()
+    somebody = der.explicit(1, der.implicit(2, b"a" * 200))
+    long = der.sequence(der.sequence(somebody, asks.content))
+    for request, kept in ((short, True), (long, False)):
+        made = await answering.answer(request)
+        assert ocsp.load_der_ocsp_response(made.der).certificate_status is ocsp.OCSPCertStatus.GOOD
+        assert (answering.prepared(request) is made) is kept
 
 
 async def test_what_has_ended_stays_for_a_list_made_after_its_end(outside: Outside) -> None:
