@@ -163,6 +163,7 @@ class Pace:
         self.burst = max(1, burst or per_minute // 3) * self.gap
         self.clock = clock
         self._next: MutableMapping[str, float] = {}
+        self._room = 1000
 
     def allows(self, key: str) -> bool:
         now = self.clock()
@@ -170,8 +171,9 @@ class Pace:
         if due - now > self.burst:
             return False
         self._next[key] = due + self.gap
-        if len(self._next) > 50_000:
+        if len(self._next) > self._room:  # of those who came a while ago nothing has to be remembered
             self._next = {k: t for k, t in self._next.items() if t > now}
+            self._room = max(1000, 2 * len(self._next))
         return True
 
 
