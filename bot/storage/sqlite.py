@@ -219,7 +219,11 @@ def _undone(connection: sqlite3.Connection, group: Sequence[Request], error: Dat
 def translated(error: sqlite3.Error) -> DatabaseError:
     name = getattr(error, "sqlite_errorname", "") or ""
     if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
-        return DatabaseCorrupt(f"the SQLite file is damaged ({error}): keep it as it is and restore the last backup")
+        # Also what SQLite makes of an EIO from a read (SQLITE_IOERR_CORRUPTFS).
+        return DatabaseCorrupt(
+            f"the SQLite file is damaged, or the disk cannot read it ({error}): look at the disk, keep the file as it"
+            " is, and where a start finds it damaged too, restore the last backup"
+        )
     if name.startswith("SQLITE_CONSTRAINT"):
         return ConstraintViolated(str(error))
     if name.startswith(

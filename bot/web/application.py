@@ -12,7 +12,7 @@ from starlette.types import ASGIApp
 from bot.channels.kakao.answering import Kakao
 from bot.channels.telegram.transport import WEBHOOK_PATH, Telegram
 from bot.service import Service
-from bot.storage.database import DatabaseUnavailable
+from bot.storage.database import DatabaseCorrupt, DatabaseUnavailable
 from bot.web.chat import ChatRoom
 from bot.web.desk import DemoDesk
 from bot.web.device import DevicePages
@@ -64,7 +64,7 @@ class Application:
                 exception_handlers={
                     BodyTooLarge: _too_large,
                     ClientDisconnect: _gone,
-                    **dict.fromkeys((BankUnavailable, DatabaseUnavailable, TooBusy), self._later),
+                    **dict.fromkeys((BankUnavailable, DatabaseCorrupt, DatabaseUnavailable, TooBusy), self._later),
                     404: self._missing,
                     Exception: _broken,
                 },
@@ -87,7 +87,11 @@ class Application:
 
     async def _later(self, request: Request, error: Exception) -> Response:
         """Nothing was stored, or asking again is safe: whoever asks in a moment gets it."""
-        log.warning("not now", extra={"path": request.url.path, "error": type(error).__name__})
+        damaged = isinstance(error, DatabaseCorrupt)  # or a read that failed once; an operator has to look either way
+        log.log(
+            logging.ERROR if damaged else logging.WARNING, "not now",
+            exc_info=error if damaged else None, extra={"path": request.url.path, "error": type(error).__name__},
+        )  # fmt: skip
         text = self.service.texts[self.service.locale]("common.too_busy")
         if request.method == "GET":
             return PlainTextResponse(text, 503, headers={"Retry-After": "2"})

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.routing import Mount, Route
 
-from bot.storage.database import DatabaseUnavailable
+from bot.storage.database import DatabaseCorrupt, DatabaseUnavailable
 from bot.web.guard import MAX_BODY, Guarded, Pace
 from bot.web.ocsp import OcspDesk
 from handlers.bank import BankUnavailable
@@ -86,7 +86,7 @@ async def test_a_fault_shows_nothing_of_the_inside(outside: Outside, monkeypatch
     assert_guarded(answer)
 
 
-@pytest.mark.parametrize("error", [DatabaseUnavailable, BankUnavailable])
+@pytest.mark.parametrize("error", [DatabaseUnavailable, DatabaseCorrupt, BankUnavailable])
 async def test_what_may_work_in_a_moment_says_so(
     outside: Outside, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
 ) -> None:
