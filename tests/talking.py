@@ -223,7 +223,7 @@ class Talk:
 
     async def sms(self) -> list[str]:
         """The phone's messages, newest first."""
-        return [text for _, text in await self.service.phones.messages(self.demo.phone.replace("-", ""), 1000)]
+        return [text for _, text in await self.service.phones.messages(self.demo.phone.replace("-", ""), 100_000)]
 
     async def codes(self) -> list[str]:
         """The codes on the phone, newest first."""

@@ -11,8 +11,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from handlers.message import Choice
-from tests.dying import Mortal, whole
+from tests.dying import Mortal, enroll, hold_and_release, reissue, revoke, succeed, whole
 from tests.talking import House
 
 SEED = int(os.environ.get("CERTTALK_TEST_SEED", "20261122"))
@@ -23,46 +22,6 @@ LIVES = int(os.environ.get("CERTTALK_TEST_LIVES", "0"))
 def settings() -> dict[str, object]:
     patient = {"code_seconds": 600, "proof_minutes": 60, "link_minutes": 60, "link_days": 366}
     return {"certificates_per_day": 100, "sms_per_hour": 60, **patient}
-
-
-async def enroll(talk: Mortal, key: int) -> None:
-    await talk.walk("page")
-    await talk.through_the_page(key)
-    await talk.presses(talk.valued("works=later"))
-
-
-async def succeed(talk: Mortal, key: int, journey: str, *values: str) -> None:
-    await talk.presses(Choice(f"start:{journey}", ""))
-    if journey == "renew":
-        await talk.presses(talk.valued("how=identity"), "identity.code.ask")
-    await talk.says(await talk.code())
-    for value in (*values, "place=usb", "review=confirm"):
-        await talk.presses(talk.valued(value))
-    await talk.through_the_page(key)
-    await talk.presses(talk.valued("works=later"))
-    while talk.at is not None:
-        await talk.presses(Choice("cmd:cancel", ""))
-
-
-async def reissue(talk: Mortal, key: int) -> None:
-    await succeed(talk, key, "reissue", "why=forgotten")
-
-
-async def hold_and_release(talk: Mortal, key: int) -> None:
-    await talk.presses(Choice("start:revoke:hold", ""), "identity.code.ask")
-    await talk.says(await talk.code(), "revoke.done_held")
-    await talk.presses(Choice("start:revoke:release", ""), "identity.code.ask")
-    await talk.says(await talk.code(), "revoke.page.ask")
-    await talk.through_the_page(key)
-    assert len(await talk.certificates()) == 1
-
-
-async def revoke(talk: Mortal, key: int) -> None:
-    await talk.presses(Choice("start:revoke:revoke", ""), "identity.code.ask")
-    await talk.says(await talk.code(), "revoke.reason.ask")
-    await talk.presses(talk.valued("reason=lost"), "revoke.confirm.ask_lost")
-    await talk.presses(talk.valued("confirm=confirm"), "revoke.done_revoked")
-    assert await talk.certificates() == []
 
 
 async def lived(talk: Mortal, *journeys: Callable[[Mortal, int], Awaitable[None]]) -> None:

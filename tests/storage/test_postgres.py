@@ -7,94 +7,16 @@ from collections.abc import AsyncIterator
 
 import psycopg
 import pytest
-from psycopg.conninfo import conninfo_to_dict
 
 from bot.storage.database import Database, DatabaseError, DatabaseSlow, DatabaseUnavailable, OutcomeUnknown, Tx
 from bot.storage.postgres import PostgresDatabase, translated_sql
 from bot.storage.upgrade import upgrade_schema
-from tests.engines import fresh_database
-
-
-class Wire:
-    """A proxy before the server that loses the answer to COMMIT, or falls silent, when told to."""
-
-    lose_commits = 0
-    pass_commits = 0
-    """So many get their answer before one is lost."""
-    swallow = False
-    """A lost COMMIT does not even arrive."""
-    silent = False
-    refuse = False
-
-    def __init__(self, url: str) -> None:
-        self.target = conninfo_to_dict(url)
-        self.url = ""
-        self.open: set[asyncio.StreamWriter] = set()
-        self.tasks: list[asyncio.Task[None]] = []
-
-    async def start(self) -> None:
-        self.server = await asyncio.start_server(self.serve, "127.0.0.1", 0)
-        port = self.server.sockets[0].getsockname()[1]
-        user, name = self.target.get("user"), self.target["dbname"]
-        password = f":{self.target['password']}" if "password" in self.target else ""
-        self.url = f"postgresql://{user}{password}@127.0.0.1:{port}/{name}?sslmode=disable&gssencmode=disable"
-
-    async def stop(self) -> None:
-        self.server.close()
-        self.cut()
-        await asyncio.gather(*self.tasks, return_exceptions=True)
-        await self.server.wait_closed()
-
-    def cut(self) -> None:
-        for writer in self.open:
-            writer.transport.abort()
-        self.open.clear()
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        host, port = str(self.target["host"]), self.target.get("port", 5432)
-        if self.refuse:
-            writer.transport.abort()
-            return
-        if host.startswith("/"):
-            back, forth = await asyncio.open_unix_connection(f"{host}/.s.PGSQL.{port}")
-        else:
-            back, forth = await asyncio.open_connection(host, int(port))
-        self.open |= {writer, forth}
-        if task := asyncio.current_task():
-            self.tasks.append(task)
-        with contextlib.suppress(ConnectionError):
-            await asyncio.gather(self.copy(reader, forth, writer), self.copy(back, writer, forth))
-
-    async def copy(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, other: asyncio.StreamWriter) -> None:
-        try:
-            while octets := await source.read(65536):
-                if self.silent:
-                    continue
-                if self.lose_commits and b"COMMIT\0" in octets and octets[:1] in b"QP":
-                    if self.pass_commits:
-                        self.pass_commits -= 1
-                    else:
-                        self.lose_commits -= 1
-                        other.transport.abort()  # the answer has nowhere to go
-                        if self.swallow:
-                            return
-                sink.write(octets)
-                await sink.drain()
-        finally:
-            sink.close()
+from tests.engines import Wire
 
 
 @pytest.fixture
-async def wire(postgres: str) -> AsyncIterator[Wire]:
-    proxy = Wire(fresh_database(postgres))
-    await proxy.start()
-    yield proxy
-    await proxy.stop()
-
-
-@pytest.fixture
-async def numbers(wire: Wire) -> AsyncIterator[Database]:
-    database = await PostgresDatabase.open(wire.url, connections=4)
+async def numbers(lossy: Wire) -> AsyncIterator[Database]:
+    database = await PostgresDatabase.open(lossy.url, connections=4)
     await upgrade_schema(database)
     yield database
     await database.close()
@@ -120,16 +42,16 @@ async def until_it_answers(database: Database, issuer: str) -> None:
             return
 
 
-async def test_a_lost_answer_to_commit_is_said_to_be_unknown(numbers: Database, wire: Wire) -> None:
+async def test_a_lost_answer_to_commit_is_said_to_be_unknown(numbers: Database, lossy: Wire) -> None:
     for n in range(20):
-        wire.lose_commits = 1
+        lossy.lose_commits = 1
         with pytest.raises(OutcomeUnknown):
             await numbers.run(put, f"{n:02}")
         await numbers.run(put, f"{n:02}")  # again with the same key
     assert await numbers.read(issuers) == [f"{n:02}" for n in range(20)]
 
 
-async def test_dead_connections_are_replaced_unnoticed(numbers: Database, wire: Wire) -> None:
+async def test_dead_connections_are_replaced_unnoticed(numbers: Database, lossy: Wire) -> None:
     await asyncio.gather(*(numbers.run(put, str(n)) for n in range(8)))
     await numbers.run(
         lambda tx: tx.all(
@@ -141,34 +63,34 @@ async def test_dead_connections_are_replaced_unnoticed(numbers: Database, wire: 
     assert len(await numbers.read(issuers)) == 16
 
 
-async def test_silence_ends_at_the_deadline_and_frees_the_thread(numbers: Database, wire: Wire) -> None:
-    wire.silent = True
+async def test_silence_ends_at_the_deadline_and_frees_the_thread(numbers: Database, lossy: Wire) -> None:
+    lossy.silent = True
     started = time.monotonic()
     answers = await asyncio.gather(
         *(numbers.run(put, f"silent {n}", deadline=0.3) for n in range(6)), return_exceptions=True
     )
     assert time.monotonic() - started < 2
     assert all(isinstance(a, DatabaseSlow | OutcomeUnknown) for a in answers)
-    wire.silent = False  # for new connections; the old ones wait for answers that were swallowed
+    lossy.silent = False  # for new connections; the old ones wait for answers that were swallowed
     await until_it_answers(numbers, "after")
     await asyncio.gather(*(numbers.run(put, f"after {n}") for n in range(6)))
     assert len([issuer for issuer in await numbers.read(issuers) if issuer.startswith("after ")]) == 6
 
 
-async def test_away_and_back(numbers: Database, wire: Wire) -> None:
-    wire.refuse = True
-    wire.cut()
+async def test_away_and_back(numbers: Database, lossy: Wire) -> None:
+    lossy.refuse = True
+    lossy.cut()
     with pytest.raises(DatabaseUnavailable):
         await numbers.run(put, "away", deadline=0.5)
-    wire.refuse = False
+    lossy.refuse = False
     await until_it_answers(numbers, "back")
     assert await numbers.read(issuers) == ["back"]
 
 
-async def test_nothing_there_is_said_at_once(wire: Wire) -> None:
-    wire.refuse = True
+async def test_nothing_there_is_said_at_once(lossy: Wire) -> None:
+    lossy.refuse = True
     with pytest.raises(DatabaseUnavailable, match="cannot be reached"):
-        await PostgresDatabase.open(wire.url)
+        await PostgresDatabase.open(lossy.url)
 
 
 async def test_the_server_ends_a_long_statement_too(numbers: Database) -> None:
