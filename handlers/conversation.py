@@ -234,7 +234,7 @@ class Conversation:
             draft = self.reception.draft(said.customer, message_id, draft.now, unchanged, said.channel)
             draft.say("common.bank_unavailable", "cmd:retry", "cmd:person")
         if asked:
-            self.reception.offer(draft)
+            self.reception.buttons.offer(draft)
             draft.talk.last_at = draft.now.isoformat()
         return draft
 

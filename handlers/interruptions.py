@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from handlers.draft import Draft
+from handlers.effects import EndHandover
 from handlers.journeys import Journeys
 from handlers.texts import Texts
 from handlers.wording import MENU, MORE
@@ -72,3 +73,8 @@ class Interruptions:
         draft.talk.locale, draft.texts = locale, self.texts[locale]
         draft.say("common.language_changed", *(() if draft.talk.flow else MENU))
         await self.journeys.ask_again(draft)
+
+    def leave_desk(self, draft: Draft, reference: str) -> None:
+        draft.effects.append(EndHandover(reference))
+        draft.talk.clerk = ""
+        draft.say("person.left", *(("cmd:continue",) if draft.talk.flow else MENU))
