@@ -23,7 +23,7 @@ def authority() -> CertificateAuthority:
 
 @pytest.mark.parametrize("back", [timedelta(days=2), SLACK + timedelta(seconds=1)])
 async def test_nothing_is_signed_by_a_clock_set_back(authority: CertificateAuthority, back: timedelta) -> None:
-    with pytest.raises(ClockSetBack, match="2026-11-22 10:30:00 UTC"):
+    with pytest.raises(ClockSetBack, match=f"{NOW:%Y-%m-%d %H:%M:%S} UTC"):
         authority.prepare(enrollment(), NOW - back)
     with pytest.raises(ClockSetBack):
         authority.sign_crl("certtalk-1", [], 1, NOW - back, timedelta(days=1))
