@@ -44,7 +44,10 @@ Once = Callable[[float], Awaitable[object]]
 """Is told when it was due (`time.perf_counter`)."""
 SETTINGS: Final = {"bank": "benchmarks.everybody:bank", "sms": "benchmarks.everybody:sms"} | KAKAO
 PRESSED: Final = ("prepare=ready", "kind=personal", "details=yes", "terms=agree", "place=usb", "review=confirm")
-CONNECTIONS: Final = 32
+ON_THE_WAY: Final = 32
+"""Customers who come through the conversation side by side, before the clock starts."""
+RELYING: Final = 150
+"""Connections for OCSP: so many that half a second's questions find one, however long an answer takes."""
 SHARES: Final = (0.5, 0.95, 0.99, 1.0)
 WARM: Final = 8
 """Customers who are issued theirs before; their certificates are what OCSP is asked about."""
@@ -178,7 +181,7 @@ async def applicants(port: int, sent: Path, count: int) -> list[Applicant]:
         for applicant in waiting:
             await applicant.to_page()
 
-    await asyncio.gather(*(one_after_another() for _ in range(CONNECTIONS)))
+    await asyncio.gather(*(one_after_another() for _ in range(ON_THE_WAY)))
     return everybody
 
 
@@ -247,7 +250,7 @@ async def under_load(folder: Path, rates: Rates, seconds: float, people: int = P
         left, bodies = iter(waiting[WARM:]), itertools.cycle(questions(first))
         skills = await entered(lambda: Centre(port), max(2, round(rates.kakao)))
         barely = await entered(lambda: Barely(other), 4)
-        relying = [Visitor(port) for _ in range(CONNECTIONS)]
+        relying = [Visitor(port) for _ in range(RELYING)]
         for one in relying:
             await one.connect()
             one.headers += "Content-Type: application/ocsp-request\r\n"
