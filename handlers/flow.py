@@ -198,13 +198,16 @@ class FlowState:
     tries: int = 0
     return_to: str | None = None
     nonce: str = ""
+    below: Self | None = None
+    """While this one waits: the one that waited already when it was set aside."""
 
     def as_json(self) -> dict[str, Any]:
-        return dict(vars(self))
+        return {**vars(self), "below": self.below.as_json()} if self.below is not None else dict(vars(self))
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> Self:
-        return cls(**stored)
+        below = stored.get("below")
+        return cls(**{**stored, "below": cls.from_json(below)} if below else stored)
 
 
 class Flow:

@@ -23,9 +23,8 @@ class Interruptions:
                 if (outcome := await walker.flow.cancel(walker.turn)) is not None:
                     await self.journeys.settle(draft, walker, outcome)
                     return
-                talk.flow, resumed = talk.paused, talk.paused is not None
-                talk.paused = None
-                if resumed:
+                talk.take_up()
+                if talk.flow is not None:
                     draft.say("common.cancelled_back")
                     await self.journeys.ask_again(draft)
                 else:

@@ -35,7 +35,7 @@ class Journeys:
         talk, (name, _, wish) = draft.talk, asked.partition(":")
         if talk.flow is not None:
             if talk.paused is not None and talk.paused.flow == name:
-                talk.flow, talk.paused = talk.paused, None
+                talk.take_up()
             here = talk.flow.flow == name
             if here and (not wish or wish == talk.flow.data.get("wish")):
                 draft.say("common.already_here", "cmd:restart")
@@ -45,7 +45,7 @@ class Journeys:
                 draft.replies.append(say(draft.texts, "common.switch", (f"switch:{asked}", "cmd:continue")))
                 return
             if not here:  # another wish of the same urgent journey takes its place: whoever says stop means stop
-                talk.paused = talk.flow
+                talk.set_aside()
         flow = self.flows[name]
         state = FlowState(name, flow.version, flow.steps[0], {"wish": wish} if wish else {})
         talk.flow = state
@@ -70,11 +70,12 @@ class Journeys:
     def moved_away(self, draft: Draft, name: str, to: str) -> None:
         """The journey `name` goes on in another conversation, on the channel `to`: it is over here, if it still is."""
         talk = draft.talk
-        waits = talk.paused is not None and talk.paused.flow == name
-        state = talk.paused if waits else talk.flow
-        if state is None or state.flow != name or not is_movable(state):
+        state = next((one for one in (*talk.waiting, talk.flow) if one is not None and one.flow == name), None)
+        if state is None or not is_movable(state):
             return
-        talk.flow, talk.paused = (talk.flow, None) if waits else (talk.paused, None)
+        if state is not talk.flow:
+            talk.bring_up(state)
+        talk.take_up()
         channel, journey = draft.texts(f"common.channel.{to}"), draft.texts(f"{name}.start")
         draft.say("common.moved_away", "cmd:person", channel=channel, journey=journey)
 
@@ -88,7 +89,7 @@ class Journeys:
                     draft.say("common.file_later")
                     await self.ask_again(draft)
                     return
-                talk.paused = talk.flow
+                talk.set_aside()
             flow = self.flows[FILES[0]]
             talk.flow = FlowState(flow.name, flow.version, flow.steps[0], {"sent": True})
         assert talk.flow is not None
@@ -203,7 +204,7 @@ class Journeys:
 
     async def leave(self, draft: Draft) -> None:
         """The open journey has ended; one that waited goes on."""
-        draft.talk.flow, draft.talk.paused = draft.talk.paused, None
+        draft.talk.take_up()
         await self.ask_again(draft)
 
     def put(self, draft: Draft, walker: Walker, asked: Question) -> None:

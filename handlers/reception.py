@@ -93,10 +93,10 @@ class Reception:
             return False
         # What was open waits, so that the urgent journey begins without being asked to give it up.
         if (waits := talk.flow) is not None:
-            talk.flow, talk.paused = None, waits
+            talk.set_aside()
         await self.buttons.press_global(draft, verb, what)
         if talk.flow is None and waits is not None:
-            talk.flow, talk.paused = waits, None
+            talk.take_up()
         return False
 
     async def page_done(self, draft: Draft, done: PageDone) -> None:
@@ -105,9 +105,9 @@ class Reception:
         state = talk.behind(done.link_id)
         if state is None:
             return
-        if state is talk.paused:
+        if state is not talk.flow:
             # What was waiting goes on now, and what came in between waits for it.
-            talk.flow, talk.paused = state, talk.flow
+            talk.bring_up(state)
         if await self.journeys.outdated(draft):
             return
         # Whoever went back, or whose proof lapsed, while the page was open has finished it all the same.

@@ -32,9 +32,37 @@ class Talk:
     clerk: str = ""
     """Reference of the hand-over while a person has this conversation: the bot keeps quiet."""
 
+    @property
+    def waiting(self) -> list[FlowState]:
+        """What waits, the one that goes on next first."""
+        found, one = [], self.paused
+        while one is not None:
+            found.append(one)
+            one = one.below
+        return found
+
+    def set_aside(self) -> None:
+        """The open flow waits; what waits already waits below it."""
+        if self.flow is not None:
+            self.flow.below, self.paused, self.flow = self.paused, self.flow, None
+
+    def take_up(self) -> None:
+        """What waits is open again, in the place of the one there is; None when nothing waits."""
+        self.flow, self.paused = self.paused, None
+        if self.flow is not None:
+            self.paused, self.flow.below = self.flow.below, None
+
+    def bring_up(self, state: FlowState) -> None:
+        """`state`, which waits, is open, and the one that was open waits before all others."""
+        self.set_aside()
+        others, self.paused = [one for one in self.waiting if one is not state], None
+        for one in reversed(others):
+            one.below, self.paused = self.paused, one
+        self.flow, state.below = state, None
+
     def behind(self, link_id: str) -> FlowState | None:
         """The flow, open or waiting, whose page this is."""
-        return next((one for one in (self.flow, self.paused) if one and one.data.get("link") == link_id), None)
+        return next((one for one in (self.flow, *self.waiting) if one and one.data.get("link") == link_id), None)
 
     def as_json(self) -> dict[str, Any]:
         # Not `asdict`: its deep copies cost more than the rest of a turn's bookkeeping.

@@ -51,7 +51,7 @@ class LeftJourneys:
             if (state := state_in(self.sealer, row["state"], row["customer"])) is None:
                 continue
             talk = Talk.from_json(state)
-            open_there = talk.paused or talk.flow  # what waits is what was being done before something short
+            open_there = [talk.flow, *talk.waiting][-1]  # what waits is what was being done before something short
             if open_there is not None and talk.last_at:
                 at = datetime.fromisoformat(talk.last_at)
                 found.append(Left(number, CustomerId(row["customer"]), row["channel"], open_there, at))

@@ -6,6 +6,7 @@ import re
 import pytest
 
 from handlers.bank import BankUnavailable
+from handlers.flow import Accepted
 from handlers.message import Choice
 from tests.talking import House, Talk, unsure
 
@@ -131,6 +132,42 @@ async def test_the_journey_that_waits_is_gone_back_to(talk: Talk) -> None:
     )
     await talk.says("취소", "common.cancelled")
     assert (await talk.state())["paused"] is None
+
+
+async def test_of_two_that_wait_none_is_forgotten(talk: Talk) -> None:
+    """A certificate is stopped in the middle of a journey, and a person is wanted in the middle of that."""
+    await talk.walk("review")
+    await talk.says("분실", "revoke.wish.ask")
+    await talk.says("상담원", "person.wish.ask")
+    await talk.house.restart()
+    await talk.says("취소", "common.cancelled_back", "revoke.wish.ask", at="revoke.wish")
+    await talk.says("취소", "common.cancelled_back", "enroll.review.ask", at="enroll.review")
+    await talk.walk(None)
+    assert len(await talk.certificates()) == 1
+
+
+async def test_a_page_goes_on_while_two_others_came_in_between(talk: Talk) -> None:
+    await talk.walk(None)
+    await talk.presses(Choice("start:reissue", ""), "identity.code.ask")
+    await talk.presses(Choice("start:revoke:hold", ""), "identity.code.ask")
+    await talk.presses("휴대폰도 없어요", "revoke.page.ask")
+    page = talk.page()
+    await talk.says("상담원", "person.wish.ask")
+    await page.submit()
+    await page.done("revoke.done_held", "person.wish.ask", at="person.wish")
+    await talk.says("취소", "common.cancelled_back", "identity.code.ask", at="reissue.code")
+
+
+async def test_a_page_below_two_others_goes_on_and_they_wait(talk: Talk) -> None:
+    await talk.walk("page")
+    page = talk.page()
+    await talk.says("분실", "revoke.wish.ask")
+    await talk.says("상담원", "person.wish.ask")
+    assert isinstance(await page.submit(), Accepted)
+    await page.done("enroll.kept_there", "guide.install.this_pc.windows", "enroll.works.ask", at="enroll.works")
+    await talk.presses("나중에 할게요", "guide.after", "enroll.done", "person.wish.ask", at="person.wish")
+    await talk.says("취소", "common.cancelled_back", "revoke.wish.ask", at="revoke.wish")
+    await talk.says("취소", "common.cancelled")
 
 
 async def test_an_old_switch_throws_nothing_away(talk: Talk) -> None:
