@@ -6,23 +6,25 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from bot.app import running
 from bot.cli import main
+from bot.jobs import anchoring as jobs
 from bot.jobs.anchoring import ANCHORS, Anchoring, add_anchor, alone, read_anchors, statement_of
 from bot.service import Service
 from bot.settings import load_settings
 from bot.storage import audit
-from bot.storage.audit import Anchor
+from bot.storage.audit import Anchor, Verdict
 from bot.storage.stretches import NOTHING, Statement, exported
-from bot.vault import Vault
+from bot.vault import Vault, folder, making
 from ca import ceremony, cms, keys
 from ca.errors import SignerUnavailable
 from ca.records import RecordSigner
@@ -106,6 +108,50 @@ async def test_without_a_signer_it_is_sealed_and_signed_when_there_is_one(start:
         assert [bool(one.cms) for one in noted(service)] == [False, True]
         (signed,) = said(service)
         assert (signed.after, signed.seq) == (0, noted(service)[-1].seq)
+
+
+class Death(BaseException):
+    """The process ends here."""
+
+
+@pytest.mark.parametrize("where", ["folder.keep", "making.RecordSigner", "audit.stretch", "anchoring.add_anchor"])
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+async def test_killed_at_any_step_there_is_one_for_the_day(
+    start: Start, monkeypatch: pytest.MonkeyPatch, where: str, after: bool
+) -> None:
+    def mortal(act: Callable[..., object]) -> Callable[..., object]:
+        def dies(*given: object, **named: object) -> object:
+            if after:
+                act(*given, **named)
+            raise Death
+
+        return dies
+
+    modules = {"folder": folder, "making": making, "anchoring": jobs}
+    async with start() as outside:
+        service = outside.service
+        await acts(service)
+        module, name = where.split(".")
+        with monkeypatch.context() as patch:
+            whole = modules.get(module, service.audit)
+            patch.setattr(whole, name, mortal(getattr(whole, name)) if module != "audit" else dying(service, after))
+            with pytest.raises(Death):
+                await anchoring(service).work()
+        await anchoring(service).work()
+        (only,) = said(service)
+        assert len(noted(service)) == 1
+        assert await service.audit.verify(service.database, (), [only]) == Verdict(only.seq)
+
+
+def dying(service: Service, after: bool) -> Callable[..., Awaitable[object]]:
+    whole = service.audit.stretch
+
+    async def dies(*given: Any) -> object:
+        if after:
+            await whole(*given)
+        raise Death
+
+    return dies
 
 
 async def test_a_file_from_before_goes_on(start: Start) -> None:
