@@ -8,7 +8,7 @@ import shutil
 import subprocess
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +23,13 @@ from bot.service import Service
 from bot.settings import load_settings
 from bot.storage import audit
 from bot.storage.audit import Anchor, Verdict
-from bot.storage.stretches import NOTHING, Statement, exported
+from bot.storage.stretches import NOTHING, Statement, exported, stated
 from bot.vault import Vault, folder, making
 from ca import ceremony, cms, keys
 from ca.errors import SignerUnavailable
 from ca.records import RecordSigner
 from ca.signing import SoftwareKey
+from tests.ca.pki import pki
 from tests.outside import Clock, Start
 
 ROOT = Path(__file__).parents[2]
@@ -177,11 +178,12 @@ async def test_one_that_is_not_ours_is_not_gone_on_from(start: Start) -> None:
         await acts(service)
         await anchoring(service).work()
         clock.now += DAY
-        forged = replace(noted(service)[0], seq=2, at="2026-11-23T02:00:00.000000Z")
-        add_anchor(service.settings.data / ANCHORS, forged)
+        for forged in (replace(noted(service)[0], seq=2), forge(noted(service))[0]):
+            add_anchor(service.settings.data / ANCHORS, forged)
         await anchoring(service).work()
         root = service.registration.authority.current.root
-        assert statement_of(noted(service)[-1], root).after == noted(service)[0].seq
+        first, last = (statement_of(noted(service)[at], root) for at in (0, -1))
+        assert (last.after, last.previous) == (first.seq, first.digest)
 
 
 async def test_the_next_issuing_ca_signs_the_next_anchor(start: Start) -> None:
@@ -317,34 +319,28 @@ def test_whatever_is_done_to_the_export_is_found(held: Path, how: str, capsys: S
     assert by_hand().returncode != 0
 
 
-def forge(anchors: list[Anchor], folder: Path) -> list[Anchor]:
+def forge(anchors: list[Anchor]) -> list[Anchor]:
     """The last one as somebody would sign it who has made an authority of the same names."""
-    authority = asyncio.run(Vault(load_settings(None, data=folder / "other", ca_key="p-256")).open(datetime.now(UTC)))
-    key = SoftwareKey(keys.generate("p-256"))
-    issuer, at = authority.current, datetime.fromisoformat(anchors[-1].at)
+    key, issuer, at = SoftwareKey(keys.generate("p-256")), pki().issuer, datetime.fromisoformat(anchors[-1].at)
     certificate = ceremony.make_record_signer(issuer.certificate, issuer.key, key.public_key, at)
-    content = statement_content(anchors[-1])
+    content = replace(stated(cms.read(base64.b64decode(anchors[-1].cms)).content), digest="f" * 64).content()
     signed = RecordSigner(certificate, issuer.certificate, key).sign(content, at)
     return [*anchors[:-1], replace(anchors[-1], cms=base64.b64encode(signed).decode())]
 
 
-def statement_content(anchor: Anchor) -> bytes:
-    return cms.read(base64.b64decode(anchor.cms)).content
-
-
-ALTERED: dict[str, Callable[[list[Anchor], Path], list[Anchor]]] = {
-    "one is missing": lambda anchors, _: [anchors[0], *anchors[2:]],
+ALTERED: dict[str, Callable[[list[Anchor]], list[Anchor]]] = {
+    "one is missing": lambda anchors: [anchors[0], *anchors[2:]],
     "one of another authority": forge,
-    "another one's signature": lambda anchors, _: [*anchors[:-1], replace(anchors[-1], cms=anchors[1].cms)],
-    "no signature": lambda anchors, _: [*anchors[:-1], replace(anchors[-1], cms="AAAA")],
-    "no base64": lambda anchors, _: [*anchors[:-1], replace(anchors[-1], cms="*")],
-    "another row": lambda anchors, _: [*anchors[:-1], replace(anchors[-1], seq=6)],
+    "another one's signature": lambda anchors: [*anchors[:-1], replace(anchors[-1], cms=anchors[1].cms)],
+    "no signature": lambda anchors: [*anchors[:-1], replace(anchors[-1], cms="AAAA")],
+    "no base64": lambda anchors: [*anchors[:-1], replace(anchors[-1], cms="*")],
+    "another row": lambda anchors: [*anchors[:-1], replace(anchors[-1], seq=6)],
 }
 
 
 @pytest.mark.parametrize("how", ALTERED)
-def test_whatever_is_done_to_the_anchors_is_found(held: Path, tmp_path: Path, how: str, capsys: Said) -> None:
-    altered = ALTERED[how](read_anchors(held / ANCHORS), tmp_path)
+def test_whatever_is_done_to_the_anchors_is_found(held: Path, how: str, capsys: Said) -> None:
+    altered = ALTERED[how](read_anchors(held / ANCHORS))
     (held / ANCHORS).unlink()
     for one in altered:
         add_anchor(held / ANCHORS, one)

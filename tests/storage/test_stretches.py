@@ -183,6 +183,8 @@ def test_any_overlap_is_followed() -> None:
         found = [one for n, line in enumerate(rows, 1) if (one := stretches.row(n, line))]
         return next(iter(found), None) or stretches.last(len(rows))
 
+    early = Stretches([replace(said(0, 3), digest="0" * 64)])
+    assert [early.row(n, line) is not None for n, line in enumerate(lines, 1)].index(True) == 2, "before another fault"
     for three in itertools.combinations(every, 3):
         assert held(list(three), lines) is None
     assert held(every, lines) is None
