@@ -1,4 +1,4 @@
-"""The one place where concrete classes meet: settings in, a running service out."""
+"""Where concrete classes meet: settings in, a running service out."""
 
 import contextlib
 import logging
@@ -8,37 +8,23 @@ from datetime import datetime, timedelta
 
 from bot.bench import KeyBench
 from bot.desk import EmbeddedCounter
-from bot.gateways.adapters import by_kind, connect, hours_of, mail_of, provider_of, templates_of
-from bot.gateways.alimtalk import WAY as ALIMTALK
-from bot.gateways.alimtalk import ByAlimtalk
+from bot.gateways.adapters import connect
 from bot.gateways.bank_demo import DemoBank
-from bot.gateways.events import ByEvent, EventApi
-from bot.gateways.fetching import Fetcher
-from bot.gateways.mail import WAY as EMAIL
-from bot.gateways.notices import BySms, NoticeGateway
 from bot.gateways.patience import PatientBank
-from bot.gateways.provider import Dispatch
-from bot.gateways.relying import RelyingParty, load_trust
-from bot.gateways.sms import SmsGateway
-from bot.gateways.sms_demo import DemoSms
-from bot.gateways.sms_provider import ProviderSms
+from bot.ground import Ground
 from bot.jobs.anchoring import ANCHORS, Anchoring
-from bot.jobs.announcing import ISSUED, KINDS, Announcing, put_notice
+from bot.jobs.announcing import ISSUED, put_notice
 from bot.jobs.answering import Answering
 from bot.jobs.cleaning import Cleaning
-from bot.jobs.delivering import Delivering
-from bot.jobs.following import Following
 from bot.jobs.listing import EVERY, Listing
-from bot.jobs.reaching import Reaching
-from bot.jobs.reminding import Reminding
 from bot.jobs.runner import Job, Runner
-from bot.jobs.telling import CHAT, Telling
+from bot.journeys import journeys
 from bot.learning.keeping import OperatorsModel
+from bot.notifying import notifying, ways_out
 from bot.registry import Registry
 from bot.sealing import KeyFileRefused, Sealer, load_or_make_key
-from bot.service import Bells, Service, new_id, new_reference, utc_now
+from bot.service import Bells, Service, new_id, utc_now
 from bot.settings import Settings
-from bot.storage import outbox
 from bot.storage.audit import AuditTrail, newest
 from bot.storage.certificate_rows import hex_of, serial_of
 from bot.storage.certificates import Certificates
@@ -46,16 +32,10 @@ from bot.storage.conversations import Addresses, Conversations
 from bot.storage.database import Database, Tx, open_database
 from bot.storage.demo import DemoLedger, DemoPhones
 from bot.storage.effects import EffectWriter
-from bot.storage.elsewhere import Shelf
-from bot.storage.handovers import HandoverQueue
-from bot.storage.identity import IdentityRecords
 from bot.storage.left import LeftJourneys
 from bot.storage.lists import Lists
-from bot.storage.notices import ACTS, MOVED, put_change
-from bot.storage.owners import OwnerRecords
+from bot.storage.notices import put_change
 from bot.storage.pages import Documents, Links
-from bot.storage.reminders import Book
-from bot.storage.sendings import Sendings
 from bot.vault import Vault
 from bot.vault.passphrases import Ask
 from ca.ports import Record, Serial
@@ -63,22 +43,10 @@ from ca.recorded import Recorded
 from ca.registration import RegistrationAuthority
 from handlers.bank import BankRegister
 from handlers.conversation import Conversation
-from handlers.device import Backup, ChangePassword, Cleanup, Copy
 from handlers.effects import ChangeStatus, Effect, HandedOver, KnowAs, MoveJourney, StartChallenge
-from handlers.enroll import Enroll
 from handlers.faq import Knowledge, load_links
-from handlers.identity import Identity, Limits
 from handlers.message import CustomerId
-from handlers.office import Office, Rules
-from handlers.person import Person
 from handlers.reception import Reception
-from handlers.register import Register
-from handlers.registered import RegisteredOnes
-from handlers.reissue import Reissue
-from handlers.reminders import Reminders
-from handlers.renew import Renew
-from handlers.revoke import Revoke
-from handlers.status import Status
 from handlers.texts import load_texts
 from handlers.understanding import Understanding
 
@@ -135,6 +103,7 @@ async def _build(
     if used and not key_file.exists():
         raise KeyFileRefused("lost", key_file, "this database was written with it: restore it from the backup")
     sealer = Sealer(load_or_make_key(key_file))
+    ground = Ground(settings, clock, database, sealer, texts)
     recorded = Recorded()
     audit = AuditTrail(sealer.mac("audit", "key"), recorded)
     if last := await database.read(newest):
@@ -156,90 +125,27 @@ async def _build(
     phones = DemoPhones(database, sealer)
     demo_bank = DemoBank(sealer.mac("demo bank", "key"), clock, DemoLedger(database, clock))
     register: BankRegister = demo_bank if settings.demo else connect(settings, "bank")
-    provider, sendings = provider_of(settings, clock), Sendings(database)
-    dispatch = Dispatch(provider, sendings, clock, settings.alimtalk_test_phone) if provider else None
-    sms: SmsGateway
-    if settings.demo:
-        sms = DemoSms(phones, clock)
-    else:
-        sms = ProviderSms(dispatch) if dispatch and not settings.sms else connect(settings, "sms")
     bank = PatientBank(register)
-    records = IdentityRecords(database)
-    identity = Identity(
-        records, bank, secrets.randbelow, lambda *parts: sealer.mac("code", *parts).hex(),
-        Limits(
-            code_life=timedelta(seconds=settings.code_seconds), tries=settings.tries,
-            codes_an_hour=settings.sms_per_hour,
-        ),
-    )  # fmt: skip
-    rules = Rules(
-        timedelta(minutes=settings.link_minutes),
-        timedelta(minutes=settings.proof_minutes),
-        timedelta(days=settings.link_days),
-        settings.business_fee,
-    )
+    ways = ways_out(ground, phones)
     documents = Documents(database, DOCUMENT_LIFE)
-    gateways: dict[str, NoticeGateway] = {"sms": BySms(sms)}
-    if dispatch:
-        gateways[ALIMTALK] = ByAlimtalk(dispatch, templates_of(settings), texts)
-    if mail := mail_of(settings, texts, clock, sendings):
-        gateways[EMAIL] = mail
-    ways = tuple(way for way in settings.notice_order.split(",") if way == CHAT or way in gateways)
     bench = KeyBench(documents, settings.ca_name, clock)
-    fetcher = Fetcher(frozenset(filter(None, settings.relying_hosts.split(","))))
-    relying = RelyingParty(load_trust(settings), fetcher, certificates)
-    shelf = Shelf(database, sealer)
-    office = Office(
-        texts=texts, rules=rules, bank=bank, identity=identity, owners=OwnerRecords(database, rules.link_lasts),
-        registry=registry, ca_name=settings.ca_name, pages=links, bench=bench, new_id=new_id, reference=new_reference,
-    )  # fmt: skip
-    flows = (
-        *(journey(office) for journey in (Enroll, Status, Renew, Reissue, Revoke)),
-        Reminders(Book(database), ways, texts),
-        *(journey(pages_at) for journey in (Copy, Backup, ChangePassword, Cleanup)),
-        Person(new_reference, hours_of(settings), HandoverQueue(database)),
-        Register(office, relying, shelf),
-        RegisteredOnes(texts, relying, shelf),
-    )
+    flows = journeys(ground, bank, certificates, registry, links, bench, ways.order, pages_at)
     understanding = Understanding()
     own_model = OperatorsModel(settings.data, understanding)
     await own_model.refresh()
     unreachable = not settings.public_url.startswith("https://")
     in_chat = frozenset({"telegram"} if settings.in_chat_secrets and unreachable else ())
     answering_at_once = frozenset({"kakao"})
+    left = LeftJourneys(database, sealer, timedelta(days=settings.link_days))
     reception = Reception(
         {flow.name: flow for flow in flows}, texts, understanding, Knowledge(load_links()),
-        lambda: secrets.token_urlsafe(9), LeftJourneys(database, sealer, rules.link_lasts), in_chat, answering_at_once,
+        lambda: secrets.token_urlsafe(9), left, in_chat, answering_at_once,
     )  # fmt: skip
     pushed = frozenset({"telegram"} if settings.telegram_token.get_secret_value() else ())
     conversations = Conversations(database, sealer, EffectWriter(audit, sealer), links.url, pushed, answering_at_once)
     conversation = Conversation(reception, conversations, clock, settings.default_locale)
-    rates = {way: settings.reminders_per_second if way == CHAT else settings.notices_per_second for way in ways}
-    telling = Telling(
-        database, bank, conversation, texts, gateways, ways, rates, pushed, clock, settings.default_locale
-    )  # fmt: skip
-    beside = tuple(way for way in ways if way != CHAT) or ("sms",)
-    reaching = Reaching(database, sealer, bank, gateways, beside, telling.turnstiles, clock)
-    announcing = Announcing(
-        database, sealer, certificates, bank, conversation, reaching, texts, clock, settings.default_locale
-    )  # fmt: skip
-    told = dict.fromkeys(KINDS, announcing.deliver) | dict.fromkeys(ACTS, announcing.deliver_act)
-    told |= {MOVED: announcing.deliver_moved, outbox.REACH: reaching.deliver}
-    delivering = Delivering(database, sealer, sms, clock, told)
-    reminding = Reminding(database, clock, ways, lambda: runner.wake("tell"), on_more=lambda: runner.wake("remind"))
-    telling.on_more = lambda: runner.wake("tell")
-
-    # Nobody but the operator is written to in test mode.
-    event_key = "" if settings.alimtalk_test_phone else settings.kakao_event_key.get_secret_value()
-
-    async def lost(key: str, way: str) -> None:
-        await telling.lost_later(key, way)
-        runner.wake("tell")
-
-    events = EventApi(settings.kakao_bot, event_key, settings.kakao_event) if event_key else None
-    if events:
-        telling.nudges = {"kakao": ByEvent(Dispatch(events, sendings, clock))}
-    following = Following(by_kind(provider, events), sendings, clock, lost) if provider or events else None
+    runner = Runner([], clock)
+    notices = notifying(ground, ways, bank, certificates, conversation, pushed, runner.wake)
     cleaning = Cleaning(database, sealer, links, registration, conversation, clock, registry.settle)
     listing = Listing(registration, Lists(database), clock)
     anchoring = Anchoring(
@@ -252,25 +158,18 @@ async def _build(
         if vault.is_due(registration.authority, clock()):
             registration.authority = await vault.open(clock())
 
-    runner = Runner(
-        [
-            Job("deliver", delivering.promptly, 1.0),
-            Job("reach", delivering.beside, 1.0),
-            Job("remind", reminding.work, 60.0),
-            Job("tell", telling.work, 1.0),
-            Job("crl", listing.work, EVERY.total_seconds()),
-            Job("answers", answering.work, 1.0),
-            Job("resume", cleaning.take_on, 10.0),
-            Job("learn", own_model.refresh, 5.0),
-            Job("bench", bench.sweep, 60.0),
-            Job("clean", cleaning.work, 600.0),
-            Job("anchor", anchoring.work, 3600.0),
-            Job("responder", renew_responder, 60.0),
-            Job("finish", lambda: reconcile(registration, clock(), LEFT_UNFINISHED), 60.0),
-            *([Job("follow", following.work, 10.0)] if following else []),
-        ],
-        clock,
-    )
+    runner.jobs += [
+        *notices.jobs(),
+        Job("crl", listing.work, EVERY.total_seconds()),
+        Job("answers", answering.work, 1.0),
+        Job("resume", cleaning.take_on, 10.0),
+        Job("learn", own_model.refresh, 5.0),
+        Job("bench", bench.sweep, 60.0),
+        Job("clean", cleaning.work, 600.0),
+        Job("anchor", anchoring.work, 3600.0),
+        Job("responder", renew_responder, 60.0),
+        Job("finish", lambda: reconcile(registration, clock(), LEFT_UNFINISHED), 60.0),
+    ]
     bells = Bells()
 
     def said(customer: CustomerId, effects: Sequence[Effect]) -> None:
@@ -296,8 +195,8 @@ async def _build(
         addresses=Addresses(database, new_id), conversation=conversation, links=links,
         documents=documents, bank=bank, demo_bank=demo_bank, phones=phones, listing=listing,
         answering=answering,
-        reminding=reminding, telling=telling, cleaning=cleaning, delivering=delivering,
-        dispatch=dispatch, following=following,
+        reminding=notices.reminding, telling=notices.telling, cleaning=cleaning, delivering=notices.delivering,
+        dispatch=ways.dispatch, following=notices.following,
         counter=EmbeddedCounter(database, conversations, conversation, audit, clock), vault=vault, runner=runner,
         bells=bells,
     )  # fmt: skip
