@@ -112,6 +112,9 @@ def _checked(arguments: argparse.Namespace, texts: Texts) -> int:
         print(texts("cli.audit_nothing_signed", path=arguments.anchors), file=sys.stderr)
         return 1
     first, last = checked.covered
+    if last < first:
+        print(texts("cli.audit_none_yet", signed=len(said)))
+        return 0
     signed, sealed = len(said), sum(not one.cms for one in anchors)
     print(texts("cli.audit_checked", rows=checked.rows, first=first, last=last, signed=signed, sealed=sealed))
     return 0

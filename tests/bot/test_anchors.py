@@ -396,6 +396,18 @@ def test_files_that_are_something_else(held: Path, capsys: Said) -> None:
     assert "not a root certificate" in capsys.readouterr().err
 
 
+async def test_before_the_first_act(start: Start, held: Path, capsys: Said) -> None:
+    async with start() as outside:
+        await anchoring(outside.service).work()
+        shutil.copy(outside.service.settings.data / ANCHORS, held)
+        root = outside.service.registration.authority.current.root
+        (held / "root.cer").write_bytes(root.public_bytes(Encoding.DER))
+    (held / "export.jsonl").write_text("", "utf-8")
+    assert await asyncio.to_thread(main, CHECK) == 0
+    assert "no audit records yet" in capsys.readouterr().out
+    assert (await asyncio.to_thread(by_hand)).returncode == 0
+
+
 def test_the_service_itself_checks_the_new_form(held: Path, kept: Path, capsys: Said) -> None:
     data = Path(shutil.copytree(kept / "data", held / "data"))
     verify = ["audit", "verify", "--data", str(data)]
