@@ -120,6 +120,17 @@ async def test_a_payload_of_another_key_is_undeliverable(outside: Outside) -> No
     assert await state_of_outbox(outside) == [("sms", "dead", 1)]
 
 
+async def test_what_nobody_delivers_is_given_up(outside: Outside) -> None:
+    """A kind that a newer program has queued, before an older one was started again."""
+    sealer, now = outside.service.sealer, outside.clock()
+    await outside.service.database.run(
+        lambda tx: outbox.put(tx, key="k", kind="pigeon", channel="", address="",
+                              payload=sealer.seal("pigeon", b"{}", b"k"), due_at=now)
+    )  # fmt: skip
+    await outside.service.delivering.work()
+    assert await state_of_outbox(outside) == [("pigeon", "dead", 1)]
+
+
 async def test_a_certificate_nobody_kept_is_revoked_after_a_day_and_told_once(outside: Outside) -> None:
     browser = outside.browser()
     path = await browser.to_page()

@@ -135,3 +135,10 @@ def test_a_large_number_in_an_extra_is_no_number(stream: io.StringIO) -> None:
     logging.getLogger("bot").info("x", extra={"value": 482913, "ratio": 0.5})
     line = json.loads(stream.getvalue())
     assert (line["value"], line["ratio"]) == (logs.HIDDEN, 0.5)
+
+
+@pytest.mark.parametrize("formatter", [logs.JsonLine(), logs.HumanLine()])
+def test_a_message_is_redacted_on_its_way_into_a_line(formatter: logging.Formatter) -> None:
+    record = logging.makeLogRecord({"msg": "the code is %s", "args": ("482913",), "levelname": "INFO"})
+    assert "482913" not in formatter.format(record)
+    assert logs.HIDDEN in formatter.format(record)

@@ -133,6 +133,14 @@ def test_serials_have_one_length() -> None:
     assert {s.bit_length() for s in serials} == {159}
 
 
+def test_every_bit_of_a_serial_number_but_two_is_drawn() -> None:
+    serials = [randomness.serial() for _ in range(200)]
+    always, never = serials[0], serials[0]
+    for one in serials:
+        always, never = always & one, never | one
+    assert (always, never) == (1 << 158, (1 << 159) - 1)
+
+
 @given(st.text(st.characters(codec="utf-8"), min_size=1, max_size=20))
 def test_the_text_is_the_librarys(value: str) -> None:
     assume(len(value.encode()) <= 64)

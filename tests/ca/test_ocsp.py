@@ -61,6 +61,16 @@ async def ask(request: bytes, record: Record | None = VALID, kind: str = "p-256"
     return response
 
 
+async def test_who_asks_and_what_else_is_said_changes_nothing() -> None:
+    """RFC 6960 §4.1.1: requestorName; §4.4: an extension that is not critical and means nothing here."""
+    whole = der.read(question()).children()[0].children()
+    named = der.sequence(der.explicit(1, der.explicit(4, pki().issuer.subject_der)), *(one.raw for one in whole))
+    assert (await ask(der.sequence(named))).certificate_status is GOOD
+    other = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), b"\x05\x00")
+    answer = await ask(question(extension=(other, False)))
+    assert (answer.certificate_status, len(answer.extensions)) == (GOOD, 0)
+
+
 @pytest.mark.parametrize("algorithm", [hashes.SHA1(), hashes.SHA256()], ids=["SHA-1", "SHA-256"])
 async def test_good(algorithm: hashes.HashAlgorithm) -> None:
     response = await ask(question(algorithm=algorithm))

@@ -19,6 +19,7 @@ from ca.errors import (
 )
 from ca.ports import Record, Serial, Status
 from ca.registration import UNFINISHED_FOR, RegistrationAuthority
+from ca.revocation import By
 from tests.ca.pki import NOW, enrollment, pki, request
 from tests.ca.store import Killed, MemoryStore
 
@@ -195,6 +196,14 @@ async def test_reasons_are_those_of_the_rfc(ra: RegistrationAuthority, reason: s
     serial = (await ra.enroll(enrollment(), NOW)).plan.serial
     with pytest.raises(BadRequest):
         await ra.revoke(serial, reason, NOW)
+
+
+async def test_a_reason_is_given_by_whom_it_is_for(ra: RegistrationAuthority) -> None:
+    serial = (await ra.enroll(enrollment(), NOW)).plan.serial
+    with pytest.raises(BadRequest, match="not for the subscriber"):
+        await ra.revoke(serial, "privilegeWithdrawn", NOW, By.SUBSCRIBER)
+    assert (await ra.status(serial)).status is Status.VALID
+    await ra.revoke(serial, "privilegeWithdrawn", NOW, By.OPERATOR)
 
 
 async def test_what_was_never_issued_is_not_found(ra: RegistrationAuthority, store: MemoryStore) -> None:

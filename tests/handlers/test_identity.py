@@ -1,16 +1,45 @@
 """Who is it: account and name, the code to the phone. Tries are counted first, kept, and shared by every channel."""
 
+from datetime import timedelta
+
 import pytest
 
 from bot.storage.identity import unlock
-from handlers.bank import BankUnavailable
+from handlers.bank import BankUnavailable, CustomerNumber
 from handlers.flow import Accepted, Refused
-from handlers.identity import bound_to
+from handlers.identity import Identity, Limits, bound_to
 from tests.talking import MONDAY, House, Talk
 
 
 def wrong(code: str) -> str:
     return f"{(int(code) + 1) % 1_000_000:06d}"
+
+
+async def test_a_code_has_all_six_digits_drawn(house: House) -> None:
+    kim = await house.service.bank.by_number(CustomerNumber("DEMO0001"))
+    assert kim is not None
+    drawn: list[int] = []
+
+    def draw(below: int) -> int:
+        drawn.append(below)
+        return below - 1
+
+    limits = Limits(timedelta(minutes=3), 5, 5)
+    identity = Identity(None, house.service.bank, draw, lambda *parts: "".join(parts), limits)  # type: ignore[arg-type]
+    begun = identity.start_code("challenge", kim, "", MONDAY, lambda code: code)
+    assert (drawn, begun.text, begun.code_hash) == ([1_000_000], "999999", "challenge999999")
+
+
+async def test_a_card_without_cells_asks_for_none(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The register contradicts itself."""
+    await (talk := house.talk("kim")).walk("page")
+
+    async def one(_: object) -> int:
+        return 1
+
+    monkeypatch.setattr(house.service.demo_bank, "card_size", one)
+    assert await talk.page().submit({"cells": {}}) == Refused("unavailable")
+    assert await house.rows("SELECT * FROM factor_failures WHERE factor = 'card'") == []
 
 
 # -- account and name -------------------------------------------------------------------------------------------------

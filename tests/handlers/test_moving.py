@@ -154,6 +154,15 @@ async def test_nobody_takes_over_what_is_somebody_elses(house: House) -> None:
     assert (await web.state())["flow"]["step"] == "place"
 
 
+async def test_what_was_answered_for_another_customer_does_not_go_on_as_this_ones(house: House) -> None:
+    web, kakao = two(house)
+    await known(web)
+    lee = house.talk("lee").demo
+    await web.walk("code", account=lee.accounts[0], name=lee.name)  # somebody tries another's account there
+    await known(kakao)
+    await kakao.says("안녕", "common.greeting")
+
+
 async def test_offered_once_a_journey_and_not_over_another_one(house: House) -> None:
     web, kakao = two(house)
     await known(kakao)

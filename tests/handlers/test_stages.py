@@ -85,3 +85,10 @@ def test_the_latest_of_what_is_due() -> None:
 def test_a_zone_that_is_no_longer_known_is_korea() -> None:
     assert clock_of("atlantis") is KOREA
     assert set(HOURS) == set(range(8, 21))
+
+
+def test_the_day_is_koreas_where_it_is_yesterday_elsewhere() -> None:
+    """Of another institution's certificates the end may be any hour."""
+    night = datetime(2026, 12, 31, 18, tzinfo=UTC)  # three in the morning of New Year's Day
+    assert due_at(night, 0, Wishes()) == datetime(2027, 1, 1, 0, tzinfo=UTC)
+    assert due_at(night, 1, Wishes()) == datetime(2026, 12, 31, 0, tzinfo=UTC)

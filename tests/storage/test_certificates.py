@@ -14,8 +14,10 @@ from bot.storage.database import ConstraintViolated, Database, Tx, open_database
 from bot.storage.lists import Lists
 from ca import crl
 from ca import der as encoding
-from ca.errors import ActiveCertificateExists, KeyReused, NotFound, RequestConflict
+from ca.errors import ActiveCertificateExists, KeyReused, NotFound, RequestConflict, StoppedMeanwhile
 from ca.ports import CertificateStore, Record, RevokedEntry, Serial, Status, SubscriberId
+from handlers.owned import STOPPED
+from handlers.registry import PROVEN
 from handlers.stages import NEVER_SAID
 from tests.storage.plans import AT, DAY, YEAR, der, plan
 from tests.years import YEARS
@@ -159,6 +161,19 @@ async def test_a_key_is_certified_once(store: Certificates) -> None:
         await store.plan(plan(key="k"))
 
 
+async def test_a_proof_from_before_its_subscriber_stopped_everything_is_worth_nothing(
+    store: Certificates, audit: AuditTrail, database: Database
+) -> None:
+    """Whichever commit comes first: a thief's page may have been open while its owner stopped all."""
+    await database.run(lambda tx: audit.append(tx, AT, "somebody", STOPPED, KIM, {"wish": "not_me"}))
+    early = replace(plan(), evidence={PROVEN: (AT - timedelta(seconds=1)).isoformat()})
+    with pytest.raises(StoppedMeanwhile):
+        await store.plan(early)
+    assert await store.unfinished() == []
+    await store.plan(replace(plan(), evidence={PROVEN: AT.isoformat()}))
+    await store.plan(replace(plan(subscriber="lee"), evidence=early.evidence))
+
+
 async def test_after_a_failure_only_the_same_subscriber_may_use_the_key(store: Certificates) -> None:
     lost = plan(key="k")
     await store.plan(lost)
@@ -229,8 +244,9 @@ async def test_of_two_signatures_over_one_plan_the_first_counts(store: Certifica
     assert await store.complete(signed.serial, other, AT + HOUR) == first
     assert first.der == one
     stranger = encoding.sequence(encoding.sequence(encoding.integer(8)), encoding.bit_string(b"one"))
-    with pytest.raises(RequestConflict):
-        await store.complete(signed.serial, stranger, AT)
+    for another in (stranger, b"no DER at all"):
+        with pytest.raises(RequestConflict):
+            await store.complete(signed.serial, another, AT)
 
 
 async def test_a_failed_one_is_listed_and_never_finished(store: Certificates, database: Database) -> None:
@@ -270,6 +286,7 @@ async def test_hold_and_release(store: Certificates, database: Database) -> None
     first = await issued(store)
     held = await store.revoke(first.plan.serial, AT + HOUR, "certificateHold")
     assert (held.status, held.revoked_at, held.reason) == (Status.HELD, AT + HOUR, "certificateHold")
+    assert await listed(database) == [crl.entry(RevokedEntry(first.plan.serial, AT + HOUR, "certificateHold"))]
     assert await store.revoke(first.plan.serial, AT + DAY, "certificateHold") == held
     assert await store.active(KIM) == [held]
     assert await store.release(first.plan.serial, AT + DAY) == first

@@ -10,6 +10,7 @@ from bot.storage.certificates import Certificates
 from bot.storage.database import ConstraintViolated, Database, Tx
 from ca.errors import ActiveCertificateExists, NotFound, RequestConflict
 from ca.ports import Record, Serial, Status, SubscriberId
+from ca.revocation import By
 from tests.storage.plans import AT, DAY, YEAR, der, plan
 
 KIM = SubscriberId("kim")
@@ -45,6 +46,18 @@ async def test_both_are_valid_until_the_exchange(store: Certificates, database: 
     before = await database.read(lambda tx: tx.one("SELECT max(seq) AS seq FROM audit"))
     assert await store.settle(new.plan.serial, AT + 2 * DAY, "keyCompromise") == new, "again changes nothing"
     assert await database.read(lambda tx: tx.one("SELECT max(seq) AS seq FROM audit")) == before
+
+
+async def test_a_successor_not_signed_yet_ends_with_what_it_replaces(store: Certificates) -> None:
+    old = await issued(store)
+    waiting = plan(replaces=old.plan.serial)
+    await store.plan(waiting)
+    await store.revoke(old.plan.serial, AT, "certificateHold", By.SUBSCRIBER.value)
+    failed = await store.by_serial(waiting.serial)
+    assert failed is not None
+    assert failed.status is Status.FAILED
+    with pytest.raises(RequestConflict):
+        await store.complete(waiting.serial, der(waiting), AT)
 
 
 async def test_one_that_nobody_keeps_leaves_the_old_one_as_it_was(store: Certificates) -> None:

@@ -163,7 +163,7 @@ async def test_a_damaged_file_is_refused(path: Path, where: str) -> None:
     await database.close()
     damage(path, where)
     with pytest.raises(DatabaseCorrupt, match="restore the last backup"):
-        await open_database(path)
+        await (await open_database(path)).close()
 
 
 def damage(path: Path, where: str) -> None:

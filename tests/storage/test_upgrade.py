@@ -61,10 +61,12 @@ async def test_four_starters_at_once(database_url: str) -> None:
 async def test_a_newer_schema_is_refused_with_the_remedy(database_url: str) -> None:
     database = await opened(database_url)
     await upgrade_schema(database, [ONE, TWO])
-    with pytest.raises(SchemaTooNew, match=r"has schema 2, this program knows 1: .*backup"):
-        await upgrade_schema(database, [ONE])
-    assert await database.read(ids) == [1, 2]
-    await database.close()
+    try:
+        with pytest.raises(SchemaTooNew, match=r"has schema 2, this program knows 1: .*backup"):
+            await upgrade_schema(database, [ONE])
+        assert await database.read(ids) == [1, 2]
+    finally:
+        await database.close()
 
 
 async def test_a_refused_database_is_closed_again(database_url: str) -> None:

@@ -54,6 +54,10 @@ def test_data_a_button_can_hold(value: str, itself: bool) -> None:
     assert resolve(data, lambda: iter(["other", value])) == value
 
 
+def test_no_two_long_values_share_a_button() -> None:
+    assert len({button_data(f"{'long' * 20}{number}") for number in range(1000)}) == 1000
+
+
 def test_a_reference_nobody_knows_stays_one() -> None:
     assert resolve("#gone", lambda: iter(["a"])) == "#gone"
 

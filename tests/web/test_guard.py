@@ -335,3 +335,9 @@ async def test_too_many_messages_are_told_to_wait(start: Start) -> None:
         assert answers[-1].headers["retry-after"]
         other = outside.browser("lee")
         assert await other.said("수수료")
+
+
+def test_what_a_page_shows_is_never_markup(outside: Outside) -> None:
+    name = "<script>alert(1)</script>"
+    page = outside.application.room.templates.from_string("<p title='{{ name }}'>{{ name }}</p>").render(name=name)
+    assert "<script" not in page

@@ -17,11 +17,12 @@ from cryptography.x509 import ocsp
 
 from ca import der
 from ca import ocsp as questions
-from ca.ports import Serial
+from ca.authority import Enrollment
+from ca.ports import Serial, SubscriberId
 from tests import judges
 from tests.bot.console_program import Program
 from tests.live import Live
-from tests.outside import Clock, Outside, Start
+from tests.outside import Clock, Key, Outside, Start
 
 ISSUING = "/pki/issuing-1"
 
@@ -171,6 +172,29 @@ async def test_two_workers_serve_one_list_and_agree_on_every_status(start: Start
         clock.move(seconds=6)
         second = [number(x509.load_der_x509_crl((await fetched(w, f"{ISSUING}.crl")).content)) for w in (one, other)]
         assert first[0] == first[1] < second[0] == second[1]
+
+
+async def test_what_another_worker_has_changed_is_not_said_again(start: Start) -> None:
+    clock = Clock()
+    async with start(clock) as one, start(clock) as other:
+        _, issued = await one.browser().enrolled()
+        serial, registration = Serial(int(issued["serial"], 16)), one.service.registration
+        # From the second one on it is known what changed, and nothing else is forgotten.
+        for change, after in ((registration.hold, "REVOKED"), (registration.release, "GOOD")) * 2:
+            await change(serial, clock())
+            await other.service.answering.work()
+            assert await status(other, serial) == await status(other, serial) == after
+
+
+async def test_asked_before_it_is_issued_it_is_good_afterwards(outside: Outside) -> None:
+    registration, now, key = outside.service.registration, outside.clock(), Key()
+    wanted = Enrollment("request-1", SubscriberId("DEMO0001"), "personal", "김데모", "DEMO0001", key.csr, key.r)
+    plan = registration.authority.prepare(wanted, now)
+    await outside.service.certificates.plan(plan)
+    await outside.service.answering.work()
+    assert await status(outside, plan.serial) == await status(outside, plan.serial) == "UNKNOWN"
+    await registration.reconcile(now)
+    assert await status(outside, plan.serial) == "GOOD"
 
 
 async def test_what_was_prepared_is_not_trusted_without_a_look_at_the_changes(start: Start) -> None:
