@@ -22,7 +22,7 @@ from tests.telegram.customer import Customer, Hand, link_of, ours
 from tests.telegram.inside import SECRET, settings_for, until
 from tests.telegram.scenario import begins, journeys, proves
 from tests.telegram.server import TOKEN, BotApi
-from tests.test_kill import opened
+from tests.walking import opened
 
 KO = load_texts()["ko"]
 
