@@ -121,6 +121,14 @@ class Office:
         assert (await self.registration.reconcile(self.now)).failed == (plan.serial,)
         self.expected[plan.serial], self.ends[plan.serial] = (Status.FAILED, "unspecified"), plan.not_after
 
+    def bad(self, now: datetime) -> dict[Serial, str | None]:
+        """What a list of then has to hold, and why."""
+        return {
+            serial: reason
+            for serial, (status, reason) in self.expected.items()
+            if status is not Status.VALID and self.ends[serial] >= now
+        }
+
     async def lapse(self) -> None:
         self.now += timedelta(days=self.chance.randrange(STRIDE))
         for serial in await self.registration.lapse(self.now):
@@ -138,19 +146,22 @@ async def test_export_lists_and_answers_agree(tmp_path: Path) -> None:
         office.issue: 30, office.reissue: 20, office.hold: 15, office.release: 10, office.revoke: 10, office.crash: 1,
         office.lapse: 4,
     }  # fmt: skip
-    for act in chance.choices(list(acts), list(acts.values()), k=OPERATIONS):
+    lists, seen = Lists(database), set[str]()
+    for number, act in enumerate(chance.choices(list(acts), list(acts.values()), k=OPERATIONS)):
         await act()
         office.now += timedelta(minutes=chance.randrange(60))
-    now, lists = office.now.replace(microsecond=0), Lists(database)
+        if number % 20 == 0:  # at the end holds have lapsed, and most certificates have passed their end
+            entries = await lists.entries(ISSUER, office.now, None, None)
+            whole = listed(authority.sign_crl(ISSUER, entries, 1, office.now.replace(microsecond=0), timedelta(days=1)))
+            assert whole == office.bad(office.now)
+            seen |= set(whole.values())
+    assert {"certificateHold", "keyCompromise", "superseded"} <= seen
+    now = office.now.replace(microsecond=0)
 
     exported = {Serial(int(one.serial, 16)): (one.status, one.reason) async for one in store.export()}
     assert exported == {s: e for s, e in office.expected.items() if e[0] is not Status.FAILED}
 
-    bad = {
-        serial: reason
-        for serial, (status, reason) in office.expected.items()
-        if status is not Status.VALID and office.ends[serial] >= now
-    }
+    bad = office.bad(now)
     whole = listed(authority.sign_crl(ISSUER, await lists.entries(ISSUER, now, None, None), 1, now, timedelta(days=1)))
     assert whole == bad
     parts = [
