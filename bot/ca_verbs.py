@@ -53,7 +53,7 @@ def _root_key(parser: argparse.ArgumentParser) -> None:
 
 
 def _root_passphrase(parser: argparse.ArgumentParser) -> None:
-    text = "its first line opens the root's key (else it is asked for; in the demo it is the demo's own)"
+    text = "its first line opens the root's key (else it is typed at the terminal; in the demo it is the demo's own)"
     parser.add_argument("--root-passphrase-file", type=Path, metavar="FILE", help=text)
 
 
@@ -82,15 +82,14 @@ class Desk:
     def chosen(self, word: str) -> bytes:
         """A new secret, typed twice."""
         from bot.vault import VaultRefused
+        from bot.vault.passphrases import long_enough
 
         if self.ask is None:
             raise VaultRefused("nobody_to_ask")
         first = self.ask(word).strip()
         if first != self.ask(f"{word}_again").strip():
             raise VaultRefused("not_the_same")
-        if len(first) < 8:
-            raise VaultRefused("too_short")
-        return first.encode()
+        return long_enough(first.encode())
 
     def agreed(self) -> bool:
         """Whether the operator wants what was just said."""
@@ -105,13 +104,18 @@ class Desk:
         return False
 
     def root_secret(self, *, new: bool = False) -> bytes:
-        """What seals the root's key: its own passphrase, or the CA's where there is nobody to ask."""
-        from bot.vault.passphrases import first_line, typed
+        """What seals the root's key: a passphrase of its own, so that who has the service's has not the root; in the
+        demo they are one. Raises `VaultRefused`."""
+        from bot.vault import VaultRefused
+        from bot.vault.passphrases import first_line, long_enough, typed
 
         if file := self.arguments.root_passphrase_file:
-            return first_line(file).encode()
-        if self.settings.demo or self.ask is None:
+            secret = first_line(file).encode()
+            return long_enough(secret) if new else secret
+        if self.settings.demo:
             return self.vault.passphrase()
+        if self.ask is None:
+            raise VaultRefused("no_root_passphrase")
         return self.chosen("root_new") if new else typed(self.ask, "root")
 
     def root(self) -> Any:
@@ -130,11 +134,16 @@ class Desk:
 
 async def init_authority(arguments: argparse.Namespace, settings: Settings) -> int:
     from bot.app import is_used
+    from bot.gateways.adapters import connect
     from bot.profiles import load_responder
     from bot.vault import Vault, VaultRefused
-    from bot.vault.passphrases import passphrase_file
+    from bot.vault.passphrases import long_enough, passphrase_file
 
     desk = Desk(arguments, settings)
+    for name in ("bank", "sms"):
+        # The note in the trail needs the whole service: what cannot be loaded is said before anything is made.
+        if not settings.demo and getattr(settings, name):
+            connect(settings, name)
     if desk.vault.files.exists():
         raise VaultRefused("exists", path=desk.vault.folder)
     if await is_used(settings):
@@ -153,6 +162,8 @@ async def init_authority(arguments: argparse.Namespace, settings: Settings) -> i
     if desk.ask and not settings.demo and not passphrase_file(settings):
         desk.vault = Vault(settings, ask=desk.ask, secret=desk.chosen("new"))
     secret = desk.root_secret(new=True)
+    if not settings.ca_token:
+        long_enough(desk.vault.passphrase())
     file = await asyncio.to_thread(desk.vault.make, wanted, folder, secret, desk.now)
     await desk.note("ca_made", "root", fingerprint=_fingerprint(desk.vault.files.root()))
     desk.say("init_done", fingerprint=_fingerprint(desk.vault.files.root()), root_key=file)

@@ -25,10 +25,35 @@ def credential(name: str) -> Path | None:
     return file if file and file.is_file() else None
 
 
+def _handed_over(file: Path) -> bool:
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    return folder is not None and file.absolute().parent == Path(folder).absolute()
+
+
+SHORTEST: Final = 12
+"""Characters of a new passphrase. A stolen key file is guessed at without end, each guess 0.4 s of a core and 128 MiB
+(scrypt, N=2^17): twelve letters and digits at random (2^62) outlast every key here, eight (2^41) a thousand cores for
+some years only."""
+
+
 def refuse_open(file: Path) -> None:
-    """Raises `VaultRefused` when everybody on this machine may read `file`."""
-    if os.name == "posix" and file.stat().st_mode & 0o007:
+    """Raises `VaultRefused` when others than its owner may read `file`.
+
+    As ssh has it, but that everybody is too many whosever it is: a group may read what is another user's, as root gives
+    a service its secret by a group. What systemd hands over is its own doing: an access list shows as the group's bits.
+    """
+    if os.name != "posix" or _handed_over(file):
+        return
+    found = file.stat()
+    if found.st_mode & (0o077 if found.st_uid == os.getuid() else 0o007):
         raise VaultRefused("readable", path=file)
+
+
+def long_enough(secret: bytes) -> bytes:
+    """A passphrase to seal something new with. Raises `VaultRefused` when it is too short."""
+    if len(secret.decode("utf-8", "replace")) < SHORTEST:
+        raise VaultRefused("too_short", shortest=SHORTEST)
+    return secret
 
 
 def first_line(file: Path) -> str:

@@ -35,6 +35,7 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick: None) -> Path:
     monkeypatch.setattr("bot.cli.logs.configure", lambda _: None)
     monkeypatch.setattr("ca.keys._SCRYPT_N", 1 << 10)  # what sealing costs is not looked at here
     secret(tmp_path / "passphrase", "the running keys")
+    secret(tmp_path / "root-passphrase", "for the safe")
     given = {"DATA": "data", "DEMO": "false", "BANK": "tests.outside:nobody", "SMS": "tests.outside:nobody"}
     given |= {"CA_PASSPHRASE_FILE": "passphrase", "CA_KEY": "p-256", "DEFAULT_LOCALE": "en"}
     for name, value in given.items():
@@ -48,8 +49,12 @@ def secret(file: Path, content: str) -> Path:
     return file
 
 
+ROOT_SECRET = ["--root-passphrase-file", "root-passphrase"]
+INIT = ["ca", "init", "--yes", *ROOT_SECRET]
+
+
 def made(alone: Path, *more: str) -> Vault:
-    assert main(["ca", "init", "--yes", *more]) == 0
+    assert main([*INIT, *more]) == 0
     return Vault(load_settings(None))
 
 
@@ -71,8 +76,7 @@ def test_a_ceremony_from_a_file(alone: Path, tmp_path: Path, capsys: Said) -> No
     (tmp_path / "ceremony.toml").write_text(
         'organization = "Example Bank"\n[root]\nyears = 25\nname = "Example Root"\n[issuing]\nkey = "rsa-2048"\n'
     )
-    root_secret = secret(tmp_path / "root-secret", "for the safe")
-    vault = made(alone, "--file", "ceremony.toml", "--root-folder", "safe", "--root-passphrase-file", str(root_secret))
+    vault = made(alone, "--file", "ceremony.toml", "--root-folder", "safe")
     root, issuing = vault.files.root(), vault.files.certificate("issuing-1")
     assert root.subject.rfc4514_string() == "CN=Example Root,OU=CA,O=Example Bank,C=KR"
     assert root.not_valid_after_utc - root.not_valid_before_utc > timedelta(days=25 * 365)
@@ -106,7 +110,7 @@ def test_a_ceremony_from_a_file(alone: Path, tmp_path: Path, capsys: Said) -> No
 )
 def test_a_wrong_ceremony_file_names_the_field(alone: Path, tmp_path: Path, text: str, word: str, capsys: Said) -> None:
     (tmp_path / "ceremony.toml").write_bytes(text.encode("utf-16" if word == "UTF-8" else "utf-8"))
-    assert main(["ca", "init", "--yes", "--file", "ceremony.toml"]) == 2
+    assert main([*INIT, "--file", "ceremony.toml"]) == 2
     assert word in capsys.readouterr().err
     assert not alone.exists()
 
@@ -116,33 +120,68 @@ def test_a_long_hangul_name_makes_an_authority_and_its_successor(alone: Path, tm
         f'organization = "{"은" * 20}"\n[root]\nname = "{"가" * 20}"\n[issuing]\nname = "{"나" * 20}"', "utf-8"
     )
     vault = made(alone, "--file", "ceremony.toml")
-    assert main(["ca", "rotate", "issuing", "--yes"]) == 0
+    assert main(["ca", "rotate", "issuing", "--yes", *ROOT_SECRET]) == 0
     assert "나" * 20 + " 2" in vault.files.certificate("issuing-2").subject.rfc4514_string()
 
 
 def test_a_second_ceremony_is_refused(alone: Path, capsys: Said) -> None:
     before = made(alone).files.root()
-    assert main(["ca", "init", "--yes"]) == 2
+    assert main(INIT) == 2
     assert "ca rotate" in capsys.readouterr().err
     assert Vault(load_settings(None)).files.root() == before
     shutil.rmtree(alone / "ca")
-    assert main(["ca", "init", "--yes"]) == 2, "what was lost is restored, not made anew"
+    assert main(INIT) == 2, "what was lost is restored, not made anew"
     assert "backup" in capsys.readouterr().err
 
 
-def test_a_passphrase_everybody_can_read_is_refused(alone: Path, tmp_path: Path, capsys: Said) -> None:
-    (tmp_path / "passphrase").chmod(0o644)
+@pytest.mark.parametrize("mode", [0o644, 0o604, 0o640, 0o620])
+@pytest.mark.parametrize("name", ["passphrase", "root-passphrase"])
+def test_a_passphrase_others_can_read_is_refused(
+    alone: Path, tmp_path: Path, capsys: Said, name: str, mode: int
+) -> None:
+    (tmp_path / name).chmod(mode)
+    assert main(INIT) == 2
+    assert f"chmod 600 {name}" in capsys.readouterr().err
+    assert not (alone / "ca").exists()
+
+
+@pytest.mark.parametrize("name", ["passphrase", "root-passphrase"])
+def test_a_short_passphrase_seals_nothing_new(alone: Path, tmp_path: Path, capsys: Said, name: str) -> None:
+    secret(tmp_path / name, "열한 글자로는 안 돼")
+    assert main(INIT) == 2
+    assert "12 characters or more" in capsys.readouterr().err
+    assert not (alone / "ca").exists()
+    secret(tmp_path / name, "열두 글자이면 이제 돼")
+    assert made(alone)
+
+
+def test_the_root_has_a_passphrase_of_its_own(alone: Path, capsys: Said) -> None:
+    """Who holds the running service's must not hold the root, so it is never taken in silence."""
     assert main(["ca", "init", "--yes"]) == 2
-    assert "chmod 600 passphrase" in capsys.readouterr().err
+    assert "--root-passphrase-file" in capsys.readouterr().err
+    assert not (alone / "ca").exists()
+    made(alone)
+    assert main(["ca", "rotate", "root-crl", "--yes"]) == 2
+    assert "--root-passphrase-file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["BANK", "SMS"])
+def test_what_cannot_be_loaded_is_said_before_anything_is_made(
+    alone: Path, capsys: Said, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(f"CERTTALK_{name}", "nowhere.at_all:connect")
+    assert main(INIT) == 2
+    assert f"CERTTALK_{name}" in capsys.readouterr().err
     assert not (alone / "ca").exists()
 
 
 def test_systemds_credential(alone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CERTTALK_CA_PASSPHRASE_FILE")
-    assert main(["ca", "init", "--yes"]) == 2, "nobody to ask, and no file"
+    assert main(INIT) == 2, "nobody to ask, and no file"
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path / "credentials"))
     (tmp_path / "credentials").mkdir()
-    secret(tmp_path / "credentials/certtalk-ca-passphrase", "from systemd")
+    given = secret(tmp_path / "credentials/certtalk-ca-passphrase", "from systemd")
+    given.chmod(0o440)  # its access list shows so
     vault = made(alone)
     assert vault.passphrase() == b"from systemd"
     assert asyncio.run(vault.open(NOW))
@@ -251,17 +290,19 @@ def test_rotation_needs_the_right_root_key(alone: Path, tmp_path: Path, capsys: 
     vault = made(alone)
     key = vault.root_key_file()
     key.rename(tmp_path / "away.key")
-    assert main(["ca", "rotate", "issuing", "--yes"]) == 2
+    assert main(["ca", "rotate", "issuing", "--yes", *ROOT_SECRET]) == 2
     assert "--root-key" in capsys.readouterr().err
     stranger = tmp_path / "stranger.key"
-    secret(stranger, keys.seal(keys.generate("p-256"), b"the running keys").decode())
-    assert main(["ca", "rotate", "root-crl", "--yes", "--root-key", str(stranger)]) == 2
+    secret(stranger, keys.seal(keys.generate("p-256"), b"for the safe").decode())
+    assert main(["ca", "rotate", "root-crl", "--yes", *ROOT_SECRET, "--root-key", str(stranger)]) == 2
     assert "does not belong to" in capsys.readouterr().err
     for years in ("0", "-5", "31"):  # dead at once, or longer than any root
-        assert main(["ca", "rotate", "issuing", "--yes", "--root-key", "away.key", f"--years={years}"]) == 2
+        assert (
+            main(["ca", "rotate", "issuing", "--yes", *ROOT_SECRET, "--root-key", "away.key", f"--years={years}"]) == 2
+        )
         assert f"--years: {years}" in capsys.readouterr().err
     assert vault.files.issuing() == ["issuing-1"]
-    assert main(["ca", "rotate", "root-crl", "--yes", "--root-key", "away.key"]) == 0
+    assert main(["ca", "rotate", "root-crl", "--yes", *ROOT_SECRET, "--root-key", "away.key"]) == 0
     assert main(["ca", "rotate", "ocsp", "--yes"]) == 0
     assert main(["ca", "rotate", "issuing", "--root-key", "away.key"]) == 2, "and not without a yes"
 
@@ -272,7 +313,7 @@ async def test_a_running_service_takes_up_what_was_rotated(alone: Path) -> None:
     authority = await vault.open(now)
     assert not vault.is_due(authority, now)
     other = Vault(vault.settings)
-    root = other.open_root(other.root_key_file(), other.passphrase())
+    root = other.open_root(other.root_key_file(), b"for the safe")
     await asyncio.to_thread(other.rotate_issuing, root, "p-256", 10, now)
     assert vault.is_due(authority, now)
     assert list((await vault.open(now)).issuers) == ["issuing-1", "issuing-2"]
@@ -318,7 +359,7 @@ Whole = Callable[[Path], object]
 
 @pytest.mark.parametrize("at", [1, 7])
 def test_killed_in_the_ceremony_there_is_no_authority_and_the_next_one_works(alone: Path, at: int) -> None:
-    assert killed(at, "folder", "keep" if at < 7 else "sync_folder", "ca", "init", "--yes") == -signal.SIGKILL
+    assert killed(at, "folder", "keep" if at < 7 else "sync_folder", *INIT) == -signal.SIGKILL
     assert not (alone / "ca").exists()
     assert asyncio.run(made(alone).open(NOW))
 
@@ -327,9 +368,9 @@ def test_killed_in_the_ceremony_there_is_no_authority_and_the_next_one_works(alo
 def test_killed_in_a_rotation_the_authority_is_whole(alone: Path, at: int) -> None:
     vault = made(alone)
     before = vault.files.root()
-    assert killed(at, "folder", "sync_folder", "ca", "rotate", "issuing", "--yes") == -signal.SIGKILL
+    assert killed(at, "folder", "sync_folder", "ca", "rotate", "issuing", "--yes", *ROOT_SECRET) == -signal.SIGKILL
     again = asyncio.run(Vault(vault.settings).open(NOW))
     assert again.current.root == before
-    assert main(["ca", "rotate", "issuing", "--yes"]) == 0
+    assert main(["ca", "rotate", "issuing", "--yes", *ROOT_SECRET]) == 0
     assert len(vault.files.issuing()) in (2, 3)
     assert asyncio.run(Vault(vault.settings).open(NOW))

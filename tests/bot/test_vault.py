@@ -3,18 +3,21 @@
 import asyncio
 import contextlib
 import os
+import re
 import shutil
+import subprocess
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
 from bot.settings import load_settings
 from bot.vault import Vault, folder
-from ca import ceremony
+from ca import ceremony, keys
 from ca.errors import KeyFileError
+from tests.live import ROOT
 from tests.outside import NOW
 
 
@@ -131,6 +134,21 @@ def crl_number(vault: Vault) -> int:
 async def test_without_the_roots_key_everything_goes_on(vault: Vault) -> None:
     vault.root_key_file().unlink()
     assert await vault.open(NOW)
+
+
+SCRIPT = re.search(r"```sh\n(set -eu\nkey=.*?)```", (ROOT / "docs/operations.md").read_text("utf-8"), re.DOTALL)
+
+
+@pytest.mark.parametrize("kind", ["p-256", "rsa-3072"])
+def test_openssl_opens_a_sealed_key_as_the_operators_guide_says(tmp_path: Path, kind: str) -> None:
+    key = keys.generate(kind)
+    (tmp_path / "issuing-1.key").write_bytes(keys.seal(key, "for an emergency, 비상용".encode()))
+    (tmp_path / "passphrase").write_text("for an emergency, 비상용\n", "utf-8")
+    assert SCRIPT
+    done = subprocess.run(["bash", "-c", SCRIPT[1]], cwd=tmp_path, capture_output=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    opened = load_pem_private_key(done.stdout, None)
+    assert opened.public_key() == key.public_key()
 
 
 @pytest.mark.skipif(os.name != "posix", reason="modes")
