@@ -202,7 +202,7 @@ def _keys(settings: Settings, now: datetime) -> Iterator[Finding]:
     elif file.resolve().is_relative_to(settings.data.resolve()):
         yield Finding("passphrase", "warning", "beside")
     else:
-        yield _private(file, "passphrase")
+        yield Finding("passphrase", "ok", params={"path": file})
     yield _opened(vault, passphrase, asked=file is None and not settings.demo)
     found = conditions(vault, now)
     yield from (Finding("authority", one.state, one.word, one.params) for one in found)

@@ -7,7 +7,6 @@ day to 23:59:59 of the last, both included and not one second more (RFC 5280 §4
 
 import re
 import tomllib
-import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
@@ -38,6 +37,9 @@ RESPONDER_DAYS: Final = range(15, 91)
 """RFC 6960 §4.2.2.2.1: with nocheck nobody asks whether it was revoked, so it lives shortly; it is replaced with ten
 days left."""
 
+OTHERS_ARCS: Final = ("1.2.410.200", "1.3.6.1.5.5.7.", "2.5.29.", "2.23.140.")
+"""Arcs that have an owner who is not an operator: KISA's and its licensees', PKIX, X.509, the CA/Browser Forum."""
+_NAME = re.compile("[A-Za-z0-9_-]{1,64}")
 _OID = re.compile(r"(?:[01]\.(?:[0-9]|[1-3][0-9])|2\.(?:0|[1-9][0-9]*))(?:\.(?:0|[1-9][0-9]*))+")
 _SUBSCRIBER_FIELDS: Final[Mapping[str, type]] = {
     "use": str,
@@ -168,6 +170,7 @@ def parse(
     profiles: dict[str, Profile] = {}
     for name, table in tables.items():
         before = len(findings.found)
+        findings.of(_named, name)
         fields = dict(_fields(name, table, _SUBSCRIBER_FIELDS, findings))
         values = {field: findings.of(_CHECKS[field], name, value) for field, value in fields.items()}
         if address is not None and len(findings.found) == before:
@@ -222,6 +225,11 @@ def _fields(name: str, table: object, known: Mapping[str, type], findings: _Find
             yield field, table[field]
 
 
+def _named(name: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise ProfileError(f"[{name!r}]: a profile's name is 1 to 64 letters, digits, _ and -; write e.g. [personal]")
+
+
 def _matching(field: str, value: str, pattern: str, remedy: str) -> None:
     if not re.fullmatch(pattern, value):
         raise ProfileError(f"{field}: {value!r}; {remedy}")
@@ -230,7 +238,9 @@ def _matching(field: str, value: str, pattern: str, remedy: str) -> None:
 def _base_url(url: str) -> str:
     parts = urlsplit(url)
     if (
-        parts.scheme not in ("http", "https")
+        not url.isprintable()  # urlsplit leaves out tabs and line breaks without a word
+        or " " in url
+        or parts.scheme not in ("http", "https")
         or not parts.hostname
         or parts.query
         or parts.fragment
@@ -252,7 +262,7 @@ def _policy(name: str, value: str) -> None:
     if any(int(arc) >= 1 << 32 for arc in value.split(".")):
         raise ProfileError(f"[{name}] policy: {value}; no number in it may have more than 32 bits")
     # What others have defined says what they promise, not what is kept here.
-    if value.startswith(("1.2.410.200", "2.5.29.", "2.23.140.")):
+    if value.startswith(OTHERS_ARCS):
         raise ProfileError(
             f"[{name}] policy: {value} belongs to another authority; use an arc of your own, 2.25.<number> (X.667)"
         )
@@ -275,9 +285,14 @@ def _days(name: str, value: int) -> None:
 
 
 def _notice(name: str, value: str) -> None:
-    # RFC 5280 §4.2.1.4: explicitText has at most 200 characters; a BMPString knows only the basic plane.
-    if not 1 <= len(value) <= 200 or any(ord(c) > 0xFFFF or unicodedata.category(c) == "Cc" for c in value):
-        raise ProfileError(f"[{name}] notice: write 1 to 200 characters, no line breaks, no emoji (RFC 5280 §4.2.1.4)")
+    # RFC 5280 §4.2.1.4: explicitText has at most 200 characters; a BMPString knows only the basic plane. Controls,
+    # marks that turn the direction of what follows (RLO) and other unseen ones have no place in what customers read.
+    unseen = any(ord(c) > 0xFFFF or (not c.isprintable()) for c in value)
+    if not 1 <= len(value) <= 200 or unseen or value != value.strip():
+        raise ProfileError(
+            f"[{name}] notice: {value!r}; write 1 to 200 characters that can be seen, no line breaks, no emoji,"
+            " no blanks at its ends (RFC 5280 §4.2.1.4)"
+        )
 
 
 _CHECKS: Final[Mapping[str, Callable[[str, Any], Any]]] = {

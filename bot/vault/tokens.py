@@ -102,7 +102,9 @@ class Token:
         types, attribute = self._library.KeyType, self._library.Attribute
         draft = secrets.token_bytes(20)  # its real id is the hash of a key that is not there yet
         private = {attribute.SENSITIVE: True, attribute.EXTRACTABLE: False, attribute.TOKEN: True}
-        given = {"id": draft, "label": label, "store": True, "private_template": private}
+        # The binding's choice lets an EC key derive and an RSA key decrypt and unwrap, too. PKCS #11 v3.0 §4.9
+        uses = self._library.MechanismFlag.SIGN | self._library.MechanismFlag.VERIFY
+        given = {"id": draft, "label": label, "store": True, "capabilities": uses, "private_template": private}
         if kind == "p-256":
             curve = {attribute.EC_PARAMS: self._library.util.ec.encode_named_curve_parameters(_P256)}
             parameters = session.create_domain_parameters(types.EC, curve, local=True)

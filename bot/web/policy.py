@@ -83,6 +83,8 @@ def facts(service: Service) -> dict[str, Any]:
         "unkept_hours": _hours(UNFINISHED_FOR),
         "per_day": settings.certificates_per_day,
         "fee": settings.business_fee,
+        "audit_years": settings.audit_years,
+        "key_place": "file" if service.vault.files.key_file(authority.current.name).is_file() else "token",
     }
 
 

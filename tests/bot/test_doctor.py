@@ -131,7 +131,7 @@ def test_keys_whose_demo_passphrase_is_lost(data: Path) -> None:
     assert [path.name for path in data.iterdir()] == ["ca"]
 
 
-@pytest.mark.parametrize(("content", "mode", "word"), [("", 0o600, "empty"), ("x\n", 0o640, "open")])
+@pytest.mark.parametrize(("content", "mode", "word"), [("", 0o600, "empty"), ("x\n", 0o640, "ca.error.readable")])
 def test_the_passphrase_file(data: Path, tmp_path: Path, content: str, mode: int, word: str) -> None:
     file = tmp_path / "passphrase"
     file.write_text(content)

@@ -84,6 +84,8 @@ def test_the_private_key_never_leaves(token: Token, kind: str) -> None:
         secret = pkcs11.Attribute.PRIVATE_EXPONENT if kind.startswith("rsa") else pkcs11.Attribute.VALUE
         with pytest.raises(pkcs11.AttributeSensitive):
             key[secret]
+        uses = ("SIGN", "DECRYPT", "UNWRAP", "DERIVE")
+        assert [use for use in uses if key[pkcs11.Attribute[use]]] == ["SIGN"]
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the binding, of its dead session

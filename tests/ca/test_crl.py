@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ca import crl, der
+from ca.errors import LintFailed
 from ca.partition import MOST, Partition, partition_of, partitions
 from ca.ports import RevokedEntry, Serial
 from tests.ca.pki import NOW, pki
@@ -38,6 +39,16 @@ def test_an_empty_list(kind: str) -> None:
     authority = loaded.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value
     assert authority.key_identifier == pki(kind).issuer.key_identifier
     assert len(loaded.extensions) == 2
+
+
+@pytest.mark.parametrize("many", [1, 10_000, 10_001, 20_000, 25_000])
+def test_every_entry_of_a_long_list_is_linted(many: int) -> None:
+    """They are read in pieces of ten thousand."""
+    entry = crl.entry(RevokedEntry(Serial(1 << 158), NOW, "superseded"))
+    assert pki().authority.sign_crl("certtalk-1", [entry * many], 7, NOW, DAY)
+    for spoilt in (entry[:-1] + b"\x00", entry + b"\x05\x00"):  # a reason said aloud that is none, something behind
+        with pytest.raises(LintFailed, match=r"§5\.1\.2\.6"):
+            pki().authority.sign_crl("certtalk-1", [entry * (many - 1), spoilt], 7, NOW, DAY)
 
 
 @pytest.mark.parametrize("reason", [r for r in crl.REASONS if r != "unspecified"])

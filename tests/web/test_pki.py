@@ -5,6 +5,7 @@ import hashlib
 import urllib.request
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -230,19 +231,27 @@ async def test_lists_in_parts(start: Start) -> None:
         assert (await fetched(outside, mine)).status_code == 200, "its address stands in certificates"
 
 
-async def test_a_list_that_is_known_is_not_sent_again(outside: Outside) -> None:
-    first = await fetched(outside, f"{ISSUING}.crl")
-    assert "max-age=86400" in first.headers["cache-control"], "until nextUpdate"
+@pytest.mark.parametrize(
+    ("path", "kept_for"),
+    [(f"{ISSUING}.crl", timedelta(days=1)), ("/pki/root.crl", timedelta(hours=1))],
+    ids=["until nextUpdate", "that of the root, which may name an issuing CA at any time"],
+)
+async def test_a_list_that_is_known_is_not_sent_again(outside: Outside, path: str, kept_for: timedelta) -> None:
+    first = await fetched(outside, path)
+    assert f"max-age={int(kept_for.total_seconds())}," in first.headers["cache-control"]
+    assert parsedate_to_datetime(first.headers["expires"]) == outside.clock().replace(microsecond=0) + kept_for
+    made = x509.load_der_x509_crl(first.content).last_update_utc
+    assert parsedate_to_datetime(first.headers["last-modified"]) == made
     assert first.headers["content-type"] == "application/pkix-crl"
-    again = await fetched(outside, f"{ISSUING}.crl", **{"If-None-Match": first.headers["etag"]})
+    again = await fetched(outside, path, **{"If-None-Match": first.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
-    since = await fetched(outside, f"{ISSUING}.crl", **{"If-Modified-Since": first.headers["last-modified"]})
+    since = await fetched(outside, path, **{"If-Modified-Since": first.headers["last-modified"]})
     assert since.status_code == 304
     changed = await fetched(
-        outside, f"{ISSUING}.crl", **{"If-None-Match": '"x"', "If-Modified-Since": first.headers["last-modified"]}
+        outside, path, **{"If-None-Match": '"x"', "If-Modified-Since": first.headers["last-modified"]}
     )
     assert changed.status_code == 200
-    head = await outside.browser().http.head(f"{ISSUING}.crl")
+    head = await outside.browser().http.head(path)
     assert head.headers["content-length"] == str(len(first.content))
     assert x509.load_der_x509_crl(first.content).next_update_utc > outside.clock()
 

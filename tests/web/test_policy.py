@@ -11,7 +11,7 @@ from ca import ceremony
 from ca.signing import SoftwareKey
 from handlers.texts import LOCALES, load_texts
 from tests.ca.pki import NOW, subscriber_key
-from tests.outside import Outside
+from tests.outside import Clock, Outside, Start
 
 TEXTS = load_texts()
 
@@ -54,12 +54,37 @@ async def test_figures_are_the_configurations(outside: Outside) -> None:
     assert known["issuing_key"] in text
 
 
+@pytest.mark.parametrize(
+    ("years", "ko", "en"),
+    [
+        (7, "감사 기록은 7년 동안", "for 7 years"),
+        (1, "1년 동안", "for 1 year,"),
+        (0, "상태는 기한 없이 보관", "without a limit"),
+    ],
+)
+async def test_how_long_records_are_kept_is_the_settings(start: Start, years: int, ko: str, en: str) -> None:
+    async with start(Clock(), audit_years=years) as outside:
+        known = facts(outside.service)
+        assert ko in rendered(known, "ko")
+        assert en in rendered(known, "en")
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+async def test_where_the_keys_are_is_said(outside: Outside, locale: str) -> None:
+    here = rendered(facts(outside.service), locale)
+    assert "PKCS #11" not in here
+    assert "scrypt" in here
+    vault = outside.service.vault
+    vault.files.key_file("issuing-1").unlink()  # as where a token keeps it
+    assert "PKCS #11" in rendered(facts(outside.service), locale)
+
+
 @pytest.mark.parametrize("locale", LOCALES)
 async def test_every_fact_is_said_and_changes_the_text(outside: Outside, locale: str) -> None:
     known = facts(outside.service)
     before = rendered(known, locale)
     for name, value in known.items():
-        other = value + 1 if isinstance(value, int) else f"{value} or so"
+        other = "token" if name == "key_place" else value + 1 if isinstance(value, int) else f"{value} or so"
         assert rendered(known | {name: other}, locale) != before, name
 
 
