@@ -4,6 +4,7 @@
 """
 
 import re
+import unicodedata
 from typing import Final
 
 _HIDDEN: Final = "****"
@@ -57,12 +58,19 @@ def text(said: str) -> str:
     return _DIGITS.sub(lambda m: "".join("*" if c.isdecimal() else c for c in m[0]), said)
 
 
+_HYPHENS: Final = str.maketrans(dict.fromkeys("‐‑‒–—―−", "-"))
+_RESIDENT: Final = re.compile(r"(?<!\d)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01]) ?- ?[1-8]\d{6}(?!\d)")
 _GIVEN_AWAY: Final = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY"
-    r"|(?<!\d)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01]) ?- ?[1-8]\d{6}(?!\d)"  # a resident registration number
+    rf"|{_RESIDENT.pattern}"
     r"|(?<!\d)\d{4}([ -])\d{4}\1\d{4}\1\d{4}(?!\d)"  # a payment card
     r"|보안 ?카드[^\n]{0,40}?(?:\d ?번?[^\d\n]{0,10}){2}\d{2,4}(?!\d)"  # its cells
 )
+
+
+def resident_number(said: str) -> bool:
+    """Whether a resident registration number is in it, as it is written: a date of birth, a hyphen, seven digits."""
+    return _RESIDENT.search(unicodedata.normalize("NFKC", said).translate(_HYPHENS)) is not None
 
 
 def gives_away(said: str) -> bool:

@@ -31,6 +31,8 @@ class Proving(Journey):
         return Ask()
 
     async def take_account(self, turn: Turn, answer: str) -> Taken:
+        if masking.resident_number(answer):  # as long as an account number, and nothing we may keep
+            return Again("resident", meant=True)
         account = forgiving.account(answer)
         if account is None:
             return Again("format")

@@ -142,6 +142,8 @@ class Reception:
 
     async def _listen(self, draft: Draft, heard: Utterance) -> None:
         steers = heard.steers
+        if draft.history != masking.SECRET and (steers.language or steers.command or steers.journey):
+            draft.history = masking.text(heard.text)  # "뒤로" is nobody's name
         if steers.language is not None:
             await self.interruptions.speak(draft, steers.language)
         elif steers.command is not None:
@@ -158,6 +160,7 @@ class Reception:
         # A name could be anything: there a question is heard as a question first.
         first = state.step in walker.flow.questions_first
         if first and (asked := self.answers.asked(heard)):
+            draft.history = masking.text(heard.text)
             await self.answers.aside(draft, asked)
             return
         outcome = await walker.hear(heard.text)

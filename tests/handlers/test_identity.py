@@ -54,6 +54,26 @@ async def test_what_is_no_account(talk: Talk) -> None:
     await talk.says("계좌는 00021-1101-011이에요", "identity.name.ask")
 
 
+@pytest.mark.parametrize("said", ["900101-1234567", "주민번호 900101 - 1234567이에요", "９００１０１－１２３４５６７", "900101–2234567"])
+async def test_a_resident_number_is_no_account_and_is_not_kept(talk: Talk, said: str) -> None:
+    await talk.walk("account")
+    await talk.says(said, "identity.account.error.resident", "identity.account.ask", at="enroll.account")
+    assert "account" not in (await talk.state())["flow"]["data"]
+    history = await talk.service.conversations.history(talk.customer, 0)
+    assert not any("1234567" in (one.text or "") for one in history)
+    await talk.says("000-21-1101-011", "identity.name.ask")
+
+
+async def test_a_name_is_hidden_in_the_history_and_what_is_none_is_readable(talk: Talk) -> None:
+    await talk.walk("name")
+    said = ["유효기간은 얼마나 돼요?", "뒤로", "000-21-1101-011", "도움말", "한국어로", "홍길동"]
+    for one in said:
+        await talk.says(one)
+    history = await talk.service.conversations.history(talk.customer, 0)
+    heard = [one.text for one in history if one.author == "customer"][-len(said) :]
+    assert heard == ["유효기간은 얼마나 돼요?", "뒤로", "***-**-****-***", "도움말", "한국어로", "홍*동"]
+
+
 async def test_no_match_three_times_offers_ways_out(talk: Talk) -> None:
     await talk.walk("name")
     await talk.says("홍길동", "identity.name.error.no_match", "identity.name.ask")
