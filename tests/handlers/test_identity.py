@@ -54,7 +54,9 @@ async def test_what_is_no_account(talk: Talk) -> None:
     await talk.says("계좌는 00021-1101-011이에요", "identity.name.ask")
 
 
-@pytest.mark.parametrize("said", ["900101-1234567", "주민번호 900101 - 1234567이에요", "９００１０１－１２３４５６７", "900101–2234567"])
+@pytest.mark.parametrize(
+    "said", ["900101-1234567", "주민번호 900101 - 1234567이에요", "９００１０１－１２３４５６７", "900101–2234567"]
+)
 async def test_a_resident_number_is_no_account_and_is_not_kept(talk: Talk, said: str) -> None:
     await talk.walk("account")
     await talk.says(said, "identity.account.error.resident", "identity.account.ask", at="enroll.account")

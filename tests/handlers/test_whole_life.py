@@ -93,7 +93,9 @@ async def test_days_that_are_typed_are_no_button(owner: Talk) -> None:
     [
         ("폰을 잃어버렸어요", "revoke.wish"), ("인증서 모두 멈춰줘", "revoke.code"),
         ("제가 한 게 아니에요", "revoke.code"),
-        ("효력회복", "revoke.code"), ("정지 풀어줘", "revoke.code"), ("this was not me", "revoke.code"),
+        ("효력회복", "revoke.code"), ("정지 풀어줘", "revoke.code"),
+        ("되살려 주세요", "revoke.code"), ("정지 풀어 주세요", "revoke.code"), ("휴대폰 찾았어요", "revoke.code"),
+        ("please release my certificate", "revoke.code"), ("this was not me", "revoke.code"),
         ("release my certificate", "revoke.code"), ("인증서 정지", "revoke.wish"), ("막아줘", "revoke.wish"),
         ("알림 꺼줘", "reminders.what"), ("turn off reminders", "reminders.what"), ("재발급", "reissue.code"),
         ("비밀번호 바꾸기", "change_password.which"), ("USB로 복사", "copy.which"), ("백업해줘", "backup.which"),
