@@ -184,12 +184,12 @@ async def test_a_backup_is_checked(chromium: Browser, live: Live, foreign: dict[
         await give(page, files, "cut.p12")
         await submit(page)
         await expect(page.locator(".problem")).to_contain_text("끝까지 저장되지 않은 파일")
-        for name, verdict in [("openssl.p12", "쓸 수 있는 백업이에요"), ("damaged.p12", "이 백업은 쓸 수 없어요")]:
+        for name, verdict in [("openssl.p12", "온전한 백업이에요"), ("damaged.p12", "이 백업은 쓸 수 없어요")]:
             await give(page, files, name)
             await submit(page)
             await view(page, "result")
             await expect(page.locator("#verdict")).to_have_text(verdict)
-            await expect(page.locator("#findings")).to_contain_text("일 더 쓸 수 있어요")
+            await expect(page.locator("#findings")).to_contain_text("폐지됐는지는 여기서 알 수 없어요")
             if name == "openssl.p12":
                 await shot(page, "check-phone-dark")
             await page.click("#again")
