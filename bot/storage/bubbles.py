@@ -50,16 +50,29 @@ class Bubble:
 class Pusher(Protocol):
     """Who sends a channel's bubbles in this process."""
 
-    def lease_until(self, now: datetime) -> datetime | None:
-        """Until when bubbles written now are this process's; None when it would rather not have them."""
+    def lease_until(self, now: datetime, address: str, queued: Callable[[], Sequence[str]]) -> datetime | None:
+        """Until when bubbles written now are this process's; None when it would rather not have them.
+
+        Asked in the transaction that writes them: `queued` are the keys of those that wait for this address already.
+        """
 
     def take(self, bubbles: Sequence[Bubble]) -> None:
         """Send these, which were just committed under the lease."""
 
 
-def put(tx: Tx, turn: TurnRecord, seq: int, lease_until: datetime | None) -> list[Bubble]:
-    """Queue the bubbles of a turn whose first bubble is `seq`; those that are ours to send."""
+def put(tx: Tx, turn: TurnRecord, seq: int, pusher: Pusher | None) -> list[Bubble]:
+    """Queue the bubbles of a turn whose first bubble is `seq`; those that are `pusher`'s to send."""
+
+    def queued() -> list[str]:
+        return tx.column(
+            "SELECT key FROM outbox WHERE channel = :channel AND address = :address"
+            " AND state = 'queued' AND kind = 'bubble'",
+            channel=turn.channel,
+            address=turn.address,
+        )
+
     held = []
+    lease_until = pusher.lease_until(turn.at, turn.address, queued) if pusher and turn.replies else None
     for offset, reply in enumerate(turn.replies):
         key = f"{turn.channel}:{turn.customer}:{seq + offset}"
         bubble = Bubble(key, turn.address, turn.customer, seq + offset, 1, turn.at, reply)
@@ -132,6 +145,17 @@ class Bubbles:
         key = f"{self.channel}:{customer}:{seq}:{wish}"
         bubble = Bubble(key, address, customer, seq, 0, self.clock())
         await self.database.run(lambda tx: _put(tx, self.channel, bubble, None))
+
+    async def addresses(self) -> list[str]:
+        """For whom something is queued."""
+
+        def look(tx: Tx) -> list[str]:
+            return tx.column(
+                "SELECT DISTINCT address FROM outbox WHERE channel = :channel AND state = 'queued' AND kind = 'bubble'",
+                channel=self.channel,
+            )
+
+        return await self.database.read(look)
 
     async def waiting(self) -> int:
         """How many are queued, held or not."""

@@ -153,8 +153,7 @@ class Conversations:
         """Queue what is said on a channel that must be pushed to; what this process may send at once."""
         if turn.channel not in self.pushed:
             return []
-        pusher = self.pushers.get(turn.channel)
-        return bubbles.put(tx, turn, seq, pusher.lease_until(turn.at) if pusher else None)
+        return bubbles.put(tx, turn, seq, self.pushers.get(turn.channel))
 
     def _write_messages(self, tx: Tx, turn: TurnRecord, seq: int, at: str) -> None:
         bodies: list[tuple[str, str]] = []

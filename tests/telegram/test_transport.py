@@ -7,6 +7,7 @@ import pytest
 
 from bot.channels.telegram.transport import Telegram
 from bot.storage import outbox
+from bot.storage.bubbles import Bubble
 from handlers.draft import Draft
 from handlers.effects import KeepDocument
 from handlers.message import Document, Reply
@@ -250,8 +251,55 @@ async def test_what_finds_no_room_keeps_its_order(
     for text in said:
         person.says(text)
     await until(lambda: len(person.heard()) >= len(said))
-    [to] = await house.rows("SELECT customer FROM addresses WHERE channel = 'telegram'")
-    history = await house.service.conversations.history(to["customer"], 0)
+    await in_order(house, person)
+
+
+async def test_what_is_said_while_the_outbox_is_looked_through_is_not_overtaken(
+    house: House, api: BotApi, telegram: Telegram, monkeypatch: pytest.MonkeyPatch  # noqa: F811
+) -> None:  # fmt: skip
+    monkeypatch.setattr("bot.channels.telegram.sending.MOST_HELD", 1)
+    person, claim = api.person(), telegram.sender.bubbles.claim
+    await stored(house, person, "안녕")
+    await telegram.sender.idle()
+    looked, free, send = asyncio.Event(), asyncio.Event(), telegram.sender._send
+
+    async def when_free(bubble: Bubble, *, plain: bool) -> None:
+        await free.wait()
+        await send(bubble, plain=plain)
+
+    async def one_is_said_meanwhile(room: int) -> list[Bubble]:
+        claimed = await claim(room)
+        if not claimed and telegram.sender._behind and not looked.is_set():
+            await stored(house, person, "유효기간은 얼마나 돼요?")
+            looked.set()
+        return claimed
+
+    monkeypatch.setattr(telegram.sender.bubbles, "claim", one_is_said_meanwhile)
+    monkeypatch.setattr(telegram.sender, "_send", when_free)
+    await stored(house, person, "수수료가 얼마예요?")
+    await stored(house, person, "영업시간이 어떻게 되나요?")  # no room: it stays in the outbox
+    free.set()
+    await asyncio.wait_for(looked.wait(), PATIENCE)
+    await stored(house, person, "OTP가 뭐예요?")
+    await in_order(house, person)
+
+
+async def stored(at: House, person: Person, text: str) -> None:
+    """Says it, and returns when its turn is stored."""
+
+    async def turns() -> int:
+        return len(await at.rows("SELECT seq FROM messages WHERE author = 'customer'"))
+
+    before = await turns()
+    person.says(text)
+    while await turns() == before:  # noqa: ASYNC110 - by hand, as `until` asks nothing that is awaited
+        await asyncio.sleep(0.005)
+
+
+async def in_order(at: House, person: Person) -> None:
+    """What was heard is what the history says, in its order."""
+    [to] = await at.rows("SELECT customer FROM addresses WHERE channel = 'telegram'")
+    history = await at.service.conversations.history(to["customer"], 0)
     replies = [one.reply.told for one in history if one.reply is not None]
     await until(lambda: [one["text"] for one in person.heard()] == replies)
 

@@ -16,7 +16,7 @@ import asyncio
 import contextlib
 import logging
 from collections import OrderedDict, deque
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -78,14 +78,22 @@ class Sender:
         self._look = asyncio.Event()
         self._files: OrderedDict[str, str] = OrderedDict()
         """What Telegram calls a document that it has already."""
-        self._open = self._overflown = False
+        self._open = self._more = False
+        self._behind = set[str]()
+        """Chats of which something may be in the outbox that we do not hold: what is said next goes behind it."""
 
     # -- from the conversation --------------------------------------------------------------------------------
 
-    def lease_until(self, now: datetime) -> datetime | None:
-        if self._open and len(self._held) >= MOST_HELD:
-            self._overflown = True  # later ones go behind those that are left in the outbox now
-        return now + LEASE if self._open and not self._overflown else None
+    def lease_until(self, now: datetime, address: str, queued: Callable[[], Sequence[str]]) -> datetime | None:
+        if not self._open:
+            return None
+        full = len(self._held) >= MOST_HELD
+        if full or (address in self._behind and any(key not in self._held for key in queued())):
+            self._behind.add(address)
+            self._more = True
+            return None
+        self._behind.discard(address)
+        return now + LEASE
 
     def take(self, bubbles: Sequence[Bubble]) -> None:
         for bubble in bubbles:
@@ -110,6 +118,8 @@ class Sender:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Send until left; what is still held then is given back for the next start."""
+        with contextlib.suppress(DatabaseError):
+            self._behind.update(await self.bubbles.addresses())
         self._open = True
         self.service.conversations.pushers[CHANNEL] = self
         tasks = [asyncio.create_task(work()) for work in (self._claim, self._prolong, self._close)]
@@ -138,9 +148,10 @@ class Sender:
             self._look.clear()
             with contextlib.suppress(DatabaseError):
                 if (room := min(MOST_CLAIMED, MOST_HELD - len(self._held))) > 0:
+                    self._more = False
                     claimed = await self.bubbles.claim(room)
                     self.take(claimed)
-                    self._overflown = self._overflown and len(claimed) == room
+                    self._more |= len(claimed) == room
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._look.wait(), _TURN_OF_JOB)
 
@@ -168,7 +179,7 @@ class Sender:
             del self._sent[: len(closing)]
             for bubble, _ in closing:
                 self._held.pop(bubble.key, None)
-            if self._overflown:
+            if self._more:
                 self.look_soon()
 
     # -- one chat ---------------------------------------------------------------------------------------------
