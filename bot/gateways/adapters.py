@@ -22,15 +22,20 @@ from handlers.hours import Hours
 from handlers.texts import Texts
 
 
-def connect(settings: Settings, name: str) -> Any:
-    """What the function named by the setting `name` (`bank` or `sms`) returns. Raises `SettingsError`."""
+def adapter(settings: Settings, name: str) -> Callable[[Settings], Any]:
+    """The function named by the setting `name` (`bank` or `sms`). Raises `SettingsError`."""
     module, _, function = getattr(settings, name).partition(":")
     try:
-        maker = getattr(import_module(module), function)
+        maker: Callable[[Settings], Any] = getattr(import_module(module), function)
     except (ImportError, AttributeError) as error:
         problem = Problem(f"CERTTALK_{name.upper()}", "adapter_broken", {"reason": str(error)})
         raise SettingsError([problem], settings.default_locale) from error
-    return maker(settings)
+    return maker
+
+
+def connect(settings: Settings, name: str) -> Any:
+    """What that function returns: a bank's register, or a gateway for text messages."""
+    return adapter(settings, name)(settings)
 
 
 def provider_of(settings: Settings, clock: Callable[[], datetime]) -> Provider | None:

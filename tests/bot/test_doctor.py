@@ -54,6 +54,18 @@ def test_before_the_first_start_nothing_is_wrong_and_nothing_is_made(tmp_path: P
     assert list(tmp_path.iterdir()) == []
 
 
+def test_an_adapter_that_cannot_be_loaded(data: Path) -> None:
+    """`serve` would refuse it; what can be loaded is not called, which would connect."""
+
+    def sees(bank: str, sms: str) -> Finding:
+        return found(settings_for(data, demo=False, public_url="https://cert.example", bank=bank, sms=sms))["settings"]
+
+    fault = sees("tests.nowhere:connect", "json:loads")
+    assert (fault.state, fault.word, fault.params["name"]) == ("fault", "adapter_broken", "CERTTALK_BANK")
+    assert sees("json:loads", "json:nothing").params["name"] == "CERTTALK_SMS"
+    assert sees("json:loads", "json:loads").state == "ok"
+
+
 def test_a_folder_others_can_read(data: Path) -> None:
     assert found(settings_for(data))["data"].state == "ok"
     data.chmod(0o755)
