@@ -1,5 +1,6 @@
 """Where concrete classes meet: settings in, a running service out."""
 
+import asyncio
 import contextlib
 import logging
 import secrets
@@ -37,10 +38,12 @@ from bot.storage.lists import Lists
 from bot.storage.notices import put_change
 from bot.storage.pages import Documents, Links
 from bot.vault import Vault
+from bot.vault.members import record
 from bot.vault.passphrases import Ask
 from ca.ports import Record, Serial
 from ca.recorded import Recorded
 from ca.registration import RegistrationAuthority
+from ca.revocation import By
 from handlers.bank import BankRegister
 from handlers.conversation import Conversation
 from handlers.effects import ChangeStatus, Effect, HandedOver, KnowAs, MoveJourney, StartChallenge
@@ -74,6 +77,7 @@ async def running(
     try:
         service = await _build(settings, clock, database, pages_at or settings.public_url, keys=keys, ask=ask)
         if keys:
+            await note_certificates(service.vault, database, service.audit, clock())
             await reconcile(service.registration, clock())
         if jobs:
             service.runner.start()
@@ -86,12 +90,20 @@ async def running(
 
 
 async def reconcile(registration: RegistrationAuthority, now: datetime, left_for: timedelta = timedelta(0)) -> None:
+    if withdrawn := await registration.withdraw(now):
+        log.warning("revoked below a revoked issuing CA", extra={"certificates": withdrawn})
     reconciled = await registration.reconcile(now, left_for)
     if reconciled.finished or reconciled.failed:
         log.warning(
             "unfinished certificates settled",
             extra={"finished": len(reconciled.finished), "failed": len(reconciled.failed)},
         )
+
+
+async def note_certificates(vault: Vault, database: Database, audit: AuditTrail, now: datetime) -> None:
+    """Have the audit trail know every certificate of the authority itself."""
+    found = await asyncio.to_thread(vault.members)
+    await database.run(record, audit, found, now, By.AUTHORITY.value)
 
 
 async def _build(
@@ -157,6 +169,7 @@ async def _build(
     async def renew_responder() -> None:
         if vault.is_due(registration.authority, clock()):
             registration.authority = await vault.open(clock())
+            await note_certificates(vault, database, audit, clock())
 
     runner.jobs += [
         *notices.jobs(),

@@ -123,7 +123,7 @@ def _checked(arguments: argparse.Namespace, texts: Texts) -> int:
 async def _consent(arguments: argparse.Namespace, settings: Settings) -> int:
     from bot import consent
     from bot.app import running
-    from bot.ca_verbs import asking
+    from bot.ca_desk import asking
 
     every = load_texts()
     texts = every[settings.default_locale]

@@ -5,18 +5,15 @@ Every verb says what it would do, in full, before it does it, and wants `--yes` 
 
 import argparse
 import asyncio
-import getpass
 import sys
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from bot import ca_revoke
+from bot.ca_desk import Add, Desk, add_root_key, add_root_passphrase
 from bot.settings import Settings
-from bot.vault.passphrases import Ask
-from handlers.texts import Texts, load_texts
-
-Add = Callable[..., argparse.ArgumentParser]
+from handlers.texts import load_texts
 
 
 def add_verbs(verbs: Any, add: Add) -> None:
@@ -27,7 +24,7 @@ def add_verbs(verbs: Any, add: Add) -> None:
     init = add("init", init_authority, "make the root, the issuing CA and the OCSP signer", ca)
     init.add_argument("--file", type=Path, metavar="TOML", help="names, kinds of keys and years (docs/operations.md)")
     init.add_argument("--root-folder", type=Path, help="where the root's sealed key goes (DATA/ca-root)")
-    _root_passphrase(init)
+    add_root_passphrase(init)
 
     add("show", show, "what there is, until when, and where its keys are", ca)
 
@@ -37,99 +34,16 @@ def add_verbs(verbs: Any, add: Add) -> None:
     rotate.add_argument("part", choices=("issuing", "ocsp", "records", "root-crl"))
     rotate.add_argument("--key", choices=("rsa-2048", "rsa-3072", "rsa-4096", "p-256"), help="kind of the new key")
     rotate.add_argument("--years", type=int, default=10, help="how long the next issuing CA lives (10)")
-    _root_key(rotate)
+    add_root_key(rotate)
+
+    ca_revoke.add_verb(ca, add)
 
     export = add("export", export_authority, "certificates, chains, the root's list, fingerprints", ca)
     export.add_argument("folder", type=Path, help="where to, made if it is missing")
     export.add_argument("--with-root-key", action="store_true", help="the root's key too, under a new passphrase")
-    _root_key(export)
+    add_root_key(export)
     for one in (init, rotate):
         one.add_argument("--yes", action="store_true", help="do it without asking")
-
-
-def _root_key(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--root-key", type=Path, metavar="FILE", help="the root's sealed key, back from the safe")
-    _root_passphrase(parser)
-
-
-def _root_passphrase(parser: argparse.ArgumentParser) -> None:
-    text = "its first line opens the root's key (else it is typed at the terminal; in the demo it is the demo's own)"
-    parser.add_argument("--root-passphrase-file", type=Path, metavar="FILE", help=text)
-
-
-def asking(settings: Settings) -> Ask | None:
-    """Asks whoever sits at the terminal for a secret, typed unseen; None where nobody does."""
-    texts = load_texts()[settings.default_locale]
-    return (lambda word: getpass.getpass(f"{texts(f'ca.ask.{word}')}: ")) if sys.stdin.isatty() else None
-
-
-class Desk:
-    """What every verb here needs: words, the vault, a person to ask."""
-
-    def __init__(self, arguments: argparse.Namespace, settings: Settings) -> None:
-        from bot.service import utc_now
-        from bot.vault import Vault
-
-        self.arguments, self.settings = arguments, settings
-        self.texts: Texts = load_texts()[settings.default_locale]
-        self.ask = asking(settings)
-        self.vault = Vault(settings, ask=self.ask)
-        self.now: datetime = utc_now()
-
-    def say(self, word: str, **params: Any) -> None:
-        print(self.texts(f"ca.{word}", **params))
-
-    def chosen(self, word: str) -> bytes:
-        """A new secret, typed twice."""
-        from bot.vault import VaultRefused
-        from bot.vault.passphrases import long_enough
-
-        if self.ask is None:
-            raise VaultRefused("nobody_to_ask")
-        first = self.ask(word).strip()
-        if first != self.ask(f"{word}_again").strip():
-            raise VaultRefused("not_the_same")
-        return long_enough(first.encode())
-
-    def agreed(self) -> bool:
-        """Whether the operator wants what was just said."""
-        if self.arguments.yes:
-            return True
-        if self.ask is None:
-            print(self.texts("ca.say_yes"), file=sys.stderr)
-            return False
-        if input(f"{self.texts('ca.ask.yes')} ").strip().lower() in ("yes", "y", "네", "예"):
-            return True
-        self.say("nothing_done")
-        return False
-
-    def root_secret(self, *, new: bool = False) -> bytes:
-        """What seals the root's key: a passphrase of its own, so that who has the service's has not the root; in the
-        demo they are one. Raises `VaultRefused`."""
-        from bot.vault import VaultRefused
-        from bot.vault.passphrases import first_line, long_enough, typed
-
-        if file := self.arguments.root_passphrase_file:
-            secret = first_line(file).encode()
-            return long_enough(secret) if new else secret
-        if self.settings.demo:
-            return self.vault.passphrase()
-        if self.ask is None:
-            raise VaultRefused("no_root_passphrase")
-        return self.chosen("root_new") if new else typed(self.ask, "root")
-
-    def root(self) -> Any:
-        """The root's signer, out of the safe."""
-        return self.vault.open_root(self.arguments.root_key or self.vault.root_key_file(), self.root_secret())
-
-    async def note(self, act: str, subject: str, **detail: Any) -> None:
-        """Into the audit trail, by the operator."""
-        from bot.app import running
-
-        async with running(self.settings, jobs=False, keys=False) as service:
-            await service.database.run(
-                lambda tx: service.audit.append(tx, service.clock(), "operator", act, subject, detail)
-            )
 
 
 async def init_authority(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -179,13 +93,14 @@ async def show(arguments: argparse.Namespace, settings: Settings) -> int:
     if not files.exists():
         raise VaultRefused("no_authority", path=files.path)
     for name in ("root", *files.running()):
-        one = files.certificate(name)
+        one, entry = files.certificate(name), files.withdrawn().get(name)
         at = desk.vault.root_key_file() if name == "root" else files.key_file(name)
         where = "file" if at.is_file() else "safe" if name == "root" else "token"
         desk.say(
             "certificate", name=name, subject=one.subject.rfc4514_string(), until=one.not_valid_after_utc,
             fingerprint=_fingerprint(one), place=desk.texts(f"ca.key.{where}", path=at), kind=_kind(one),
-            current=name == files.issuing()[-1],
+            current=name == files.issuing()[-1] and entry is None,
+            revoked=entry and entry.revoked_at, reason=entry and entry.reason,
         )  # fmt: skip
     desk.say("root_crl", until=files.root_crl().next_update_utc)
     for listed in await _published(settings):
@@ -265,7 +180,8 @@ async def lint_issued(_: argparse.Namespace, settings: Settings) -> int:
         return 2
     judge, looked, faulty = pkilint(), 0, 0
     async with running(settings, jobs=False, keys=False) as service:
-        async for one in relint(service.certificates, service.registration.authority, judge, service.database):
+        authority, own = service.registration.authority, service.vault.members()
+        async for one in relint(service.certificates, authority, judge, service.database, own):
             looked += 1
             faulty += bool(one.findings)
             for finding in one.findings:

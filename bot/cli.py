@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from bot import audit_verbs, certificate_verbs, counter_verbs, logs, notice_verbs, outbox_verbs, reminder_verbs
-from bot.ca_verbs import add_verbs, asking
+from bot.ca_desk import asking
+from bot.ca_verbs import add_verbs
 from bot.kakao_verbs import add_kakao_verbs
 from bot.settings import Settings, SettingsError, load_settings, unknown_settings
 from handlers.texts import Texts, load_texts

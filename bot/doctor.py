@@ -217,6 +217,9 @@ def _keys(settings: Settings, now: datetime) -> Iterator[Finding]:
     yield _opened(vault, passphrase, asked=file is None and not settings.demo)
     found = conditions(vault, now)
     yield from (Finding("authority", one.state, one.word, one.params) for one in found)
+    if vault.files.exists() and "broken" not in [one.word for one in found]:
+        for name, entry in vault.files.withdrawn().items():
+            yield Finding("authority", "ok", "revoked", {"name": name, "at": entry.revoked_at, "reason": entry.reason})
     if not found:
         yield Finding("authority", "ok", "ok" if vault.files.exists() else "new" if settings.demo else "init")
 

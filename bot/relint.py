@@ -18,7 +18,8 @@ from cryptography.exceptions import InvalidSignature
 from bot.storage.certificates import Certificates
 from bot.storage.database import Database, Row, Tx
 from bot.storage.exporting import Exported
-from ca import lint
+from bot.vault.members import RECORDED, REVOKED, Member, told
+from ca import lint, lint_ca
 from ca.authority import CertificateAuthority
 from ca.errors import CaError, LintFailed
 from ca.ports import Status
@@ -28,25 +29,56 @@ Judge = Callable[[bytes], Iterator[str]]
 _LEADS_TO: Final[Mapping[str, Status]] = {
     "issued": Status.VALID, "held": Status.HELD, "released": Status.VALID, "revoked": Status.REVOKED,
 }  # fmt: skip
+_UNKNOWN: Final = "CertTalk: the audit trail knows nothing of it"
+_OTHER: Final = "CertTalk: not the certificate that the audit trail has recorded"
+_SIGNATURE: Final = "CertTalk: the signature is not the issuer's"
 
 
 @dataclass(frozen=True, slots=True)
 class Linted:
-    """One certificate and what was found, each finding a sentence that begins with who found it."""
+    """One certificate (its serial number, or the name of one of the authority's own) and what was found, each finding a
+    sentence that begins with who found it."""
 
     serial: str
     findings: tuple[str, ...]
 
 
 async def relint(
-    certificates: Certificates, authority: CertificateAuthority, judge: Judge | None, database: Database
+    certificates: Certificates, authority: CertificateAuthority, judge: Judge | None, database: Database,
+    own: Sequence[Member] = (),
 ) -> AsyncIterator[Linted]:  # fmt: skip
-    """Everything that was signed, by serial; `judge` is a second opinion. The trail speaks for itself."""
+    """The authority's `own` certificates, then everything that was signed, by serial; `judge` is a second opinion. The
+    trail speaks for itself."""
+    for member in own:
+        found = [*_member(member), *await database.read(_kept, member)]
+        yield Linted(member.name, (*found, *(judge(member.der) if judge else ())))
     async for one in certificates.export():
         findings = [*_own(one, authority), *_recorded(one, *await database.read(_standing, one.serial))]
         if judge is not None:
             findings += judge(one.der)
         yield Linted(one.serial, tuple(findings))
+
+
+def _kept(tx: Tx, one: Member) -> list[str]:
+    """One of the authority's own against what the audit trail has recorded of it."""
+    recorded, revoked = told(tx, one.serial, RECORDED), told(tx, one.serial, REVOKED)
+    findings = [] if recorded else [_UNKNOWN]
+    findings += [_OTHER for row in recorded if row["certificate_sha256"] != sha256(one.der).hexdigest()]
+    if revoked and one.revoked is None:
+        findings.append("CertTalk: revoked in the audit trail, not in the root's list")
+    return findings
+
+
+def _member(one: Member) -> Iterator[str]:
+    try:
+        one.certificate.verify_directly_issued_by(one.wanted.above or one.certificate)
+        lint_ca.check(one.certificate.tbs_certificate_bytes, one.wanted)
+    except LintFailed as failed:
+        yield from (f"CertTalk: {finding}" for finding in failed.findings)
+    except InvalidSignature:
+        yield _SIGNATURE
+    except (ValueError, TypeError) as error:
+        yield f"CertTalk: {error}"
 
 
 def _own(issued: Exported, authority: CertificateAuthority) -> Iterator[str]:
@@ -67,7 +99,7 @@ def _own(issued: Exported, authority: CertificateAuthority) -> Iterator[str]:
     except LintFailed as failed:
         yield from (f"CertTalk: {finding}" for finding in failed.findings)
     except InvalidSignature:
-        yield "CertTalk: the signature is not the issuer's"
+        yield _SIGNATURE
     except (CaError, ValueError, TypeError) as error:
         yield f"CertTalk: {error}"
 
@@ -82,15 +114,15 @@ def _standing(tx: Tx, serial: str) -> tuple[str, list[Row]]:
 
 def _recorded(issued: Exported, status: str, acts: Sequence[Row]) -> Iterator[str]:
     """Against what the audit trail says was done; records past `CERTTALK_AUDIT_YEARS` are gone, the oldest first."""
-    told = [row for row in acts if row["act"] in _LEADS_TO]
-    if not told:
-        yield "CertTalk: the audit trail knows nothing of it"
+    rows = [row for row in acts if row["act"] in _LEADS_TO]
+    if not rows:
+        yield _UNKNOWN
         return
-    if _LEADS_TO[told[-1]["act"]].value != status:
-        yield f"CertTalk: {status} in the database, {told[-1]['act']} in the audit trail"
-    for row in told:
+    if _LEADS_TO[rows[-1]["act"]].value != status:
+        yield f"CertTalk: {status} in the database, {rows[-1]['act']} in the audit trail"
+    for row in rows:
         if row["act"] == "issued" and json.loads(row["detail"])["certificate_sha256"] != sha256(issued.der).hexdigest():
-            yield "CertTalk: not the certificate that the audit trail has recorded"
+            yield _OTHER
 
 
 def pkilint() -> Judge | None:

@@ -15,12 +15,12 @@ from typing import Final, TypeVar
 
 from cryptography import x509
 
-from ca import certificate, crl, csr, keys, lint, names, ocsp, randomness, vid
-from ca.errors import ClockSetBack, LintFailed, ProfileError
+from ca import certificate, crl, csr, keys, lint, names, ocsp, randomness, revocation, vid
+from ca.errors import ClockSetBack, LintFailed, ProfileError, SignerUnavailable
 from ca.intention import Intention, is_sealed, seal
 from ca.issuer import Issuer
 from ca.partition import Partition
-from ca.ports import Plan, Record, Serial, Standing, SubscriberId
+from ca.ports import Plan, Record, RevokedEntry, Serial, Standing, Status, SubscriberId, Withdrawn
 from ca.profiles import Places, Profile
 from ca.recorded import Recorded
 
@@ -68,17 +68,19 @@ class CertificateAuthority:
         blocked: Container[bytes] = frozenset(),
         recorded: Recorded | None = None,
         plan_key: bytes = b"",
+        withdrawn: Withdrawn = dict,
     ) -> None:
         """`blocked` holds SHA-256 digests of the SubjectPublicKeyInfo of keys that are never certified.
 
         `plan_key` (32 secret octets, the same in every life and process) seals plans; without one, only what this very
-        authority has planned is signed.
+        authority has planned is signed. What is `withdrawn` issues nothing from that moment on, in every process.
         """
         self.current = current
         self.issuers: Mapping[str, Issuer] = {issuer.name: issuer for issuer in (*former, current)}
         self.profiles = profiles
         self.blocked = blocked
         self.recorded = recorded or Recorded()
+        self.withdrawn = withdrawn
         self._plan_key = plan_key or randomness.octets(32)
         self._linted: OrderedDict[Serial, Plan] = OrderedDict()
         self._checked: OrderedDict[str, tuple[Enrollment, Plan]] = OrderedDict()
@@ -127,6 +129,8 @@ class CertificateAuthority:
 
     def _built(self, wanted: Enrollment, now: datetime, serial: Serial | None) -> Plan:
         profile, issuer, now = self.profile(wanted.profile), self.current, self.recorded.after(now)
+        if issuer.name in self.withdrawn():
+            raise SignerUnavailable(f"{issuer.name} is revoked: make the next issuing CA, `certtalk ca rotate issuing`")
         serial = randomness.serial() if serial is None else serial
         key = csr.public_key(wanted.csr, profile.keys, self.blocked)
         common = names.common_name(wanted.name, wanted.english_name, profile.placement.bank_code, serial)
@@ -176,6 +180,8 @@ class CertificateAuthority:
             self._lint_again(plan, issuer)
         elif linted != plan:
             raise LintFailed(["the stored plan is not the one that was linted"])
+        if issuer.name in self.withdrawn():  # RFC 5280 §6.1.3 (a)(3)
+            raise LintFailed([f"§6.1.3: the issuing CA {issuer.name} is revoked"])
         signed = issuer.issue(intention)
         # What leaves is read back: the certificate holds the stored bytes and nothing else.
         if x509.load_der_x509_certificate(signed).tbs_certificate_bytes != plan.tbs:
@@ -233,11 +239,24 @@ class CertificateAuthority:
         return self.sign_ocsp(asked, await lookup(asked.serials), now)
 
     def sign_ocsp(self, asked: ocsp.Asked, standings: Mapping[Serial, Standing], now: datetime) -> bytes:
-        """The DER OCSPResponse to what `read_ocsp` has read; internalError while the clock is set back."""
+        """The DER OCSPResponse to what `read_ocsp` has read; internalError while the clock is set back.
+
+        Nothing that a revoked CA has issued is good. RFC 6960 §2.7
+        """
+        if above := self.withdrawn().get(asked.issuer.name):
+            standings = {serial: _fallen(standing, above) for serial, standing in standings.items()}
         try:
             return ocsp.answer(asked, standings, self.recorded.after(now))
         except ClockSetBack:
             return ocsp.Refusal.INTERNAL_ERROR.response()
+
+
+def _fallen(standing: Standing, above: RevokedEntry) -> Standing:
+    """Where a certificate stands whose CA was revoked, before the store says so itself."""
+    if standing.status not in (Status.VALID, Status.HELD):
+        return standing
+    at = standing.revoked_at or above.revoked_at
+    return replace(standing, status=Status.REVOKED, revoked_at=at, reason=revocation.below(above.reason))
 
 
 def _remember(kept: OrderedDict[Key, Value], key: Key, value: Value) -> None:

@@ -1,7 +1,8 @@
 """Making a CA: root, issuing CA, who signs OCSP answers and records. Values in, values out; `bot/vault` keeps them.
 
 A root lives 20 years, an issuing CA 10, a signer 30 days, because nobody can ask whether it was revoked: with
-id-pkix-ocsp-nocheck (RFC 6960 §4.2.2.2.1), with noRevAvail (RFC 9608).
+id-pkix-ocsp-nocheck (RFC 6960 §4.2.2.2.1), with noRevAvail (RFC 9608). All leave through one door, `sign`: linted
+before, compared afterwards.
 """
 
 from datetime import datetime, timedelta
@@ -10,7 +11,7 @@ from typing import Final
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from ca import der, randomness, signing
+from ca import der, keys, lint_ca, randomness, signing
 from ca.certificate import (
     Contents,
     authority_key_identifier,
@@ -20,6 +21,9 @@ from ca.certificate import (
     key_usage,
     tbs,
 )
+from ca.errors import LintFailed
+from ca.issuer import public_key
+from ca.lint_ca import Kind, Wanted
 from ca.profiles import Places, day_begins
 from ca.signing import PublicKey, Signer
 
@@ -55,7 +59,7 @@ def make_root(key: Signer, subject: x509.Name, now: datetime, *, years: int = RO
         (x509.BasicConstraints(ca=True, path_length=1), True),
         (key_usage(key_cert_sign=True, crl_sign=True), True),
     ]
-    return _signed(subject, key, subject, key.public_key, now, _years(now, years), extensions)
+    return _made(Wanted(Kind.ROOT, key.public_key), key, subject, now, _years(now, years), extensions)
 
 
 def make_issuing(
@@ -79,7 +83,7 @@ def make_issuing(
         (crl_pointer(places.crl("root")), False),
         (information_access(certificate=places.certificate("root")), False),
     ]
-    return _signed(root.subject, root_key, subject, key, now, last, extensions)
+    return _made(Wanted(Kind.ISSUING, key, root, places), root_key, subject, now, last, extensions)
 
 
 def make_ocsp_signer(
@@ -97,7 +101,7 @@ def make_ocsp_signer(
         (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.OCSP_SIGNING]), False),
         (x509.OCSPNoCheck(), False),
     ]
-    return _signer("OCSP", issuing, issuing_key, key, now, days, extensions)
+    return _signer("OCSP", Wanted(Kind.OCSP, key, issuing), issuing_key, now, days, extensions)
 
 
 def make_record_signer(
@@ -116,23 +120,24 @@ def make_record_signer(
         # A leaked key is good until the end of a month, and for nothing but records dated in it. RFC 9608 §2
         (x509.UnrecognizedExtension(x509.ObjectIdentifier(_NO_REV_AVAIL), der.null()), False),
     ]
-    return _signer("Records", issuing, issuing_key, key, now, days, extensions)
+    return _signer("Records", Wanted(Kind.RECORDS, key, issuing), issuing_key, now, days, extensions)
 
 
 def _signer(
     common: str,
-    issuing: x509.Certificate,
+    wanted: Wanted,
     issuing_key: Signer,
-    key: PublicKey,
     now: datetime,
     days: int,
     extensions: list[tuple[x509.ExtensionType, bool]],
 ) -> x509.Certificate:
+    issuing = wanted.above
+    assert issuing is not None
     organization = str(issuing.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)[0].value)
     country = str(issuing.subject.get_attributes_for_oid(NameOID.COUNTRY_NAME)[0].value)
     last = min(now + timedelta(days=days), issuing.not_valid_after_utc)
     subject = name(common, organization=organization, country=country)
-    return _signed(issuing.subject, issuing_key, subject, key, now, last, extensions)
+    return _made(wanted, issuing_key, subject, now, last, extensions)
 
 
 def _years(now: datetime, years: int) -> datetime:
@@ -140,23 +145,42 @@ def _years(now: datetime, years: int) -> datetime:
     return now + timedelta(days=years * 365.25)
 
 
-def _signed(
-    issuer: x509.Name,
+def _made(
+    wanted: Wanted,
     issuer_key: Signer,
     subject: x509.Name,
-    key: PublicKey,
     now: datetime,
     last: datetime,
     extensions: list[tuple[x509.ExtensionType, bool]],
 ) -> x509.Certificate:
+    first, issuer = day_begins(now - _SLOW_CLOCK), subject
+    if wanted.above is not None:
+        # A CA that was made under a clock of the future has none before it.
+        first, issuer = max(first, wanted.above.not_valid_before_utc), wanted.above.subject
     contents = Contents(
         serial=randomness.serial(),
         subject=subject.public_bytes(),
-        public_key=key,
-        not_before=day_begins(now - _SLOW_CLOCK),
+        public_key=wanted.key,
+        not_before=first,
         not_after=last.replace(microsecond=0),
     )
-    ski = x509.SubjectKeyIdentifier.from_public_key(key)
+    ski = x509.SubjectKeyIdentifier.from_public_key(wanted.key)
     encoded = (extension(value, critical=critical) for value, critical in extensions)
-    to_be_signed = tbs(contents, issuer.public_bytes(), issuer_key.public_key, [extension(ski), *encoded])
-    return x509.load_der_x509_certificate(signing.signed(to_be_signed, issuer_key))
+    return sign(
+        tbs(contents, issuer.public_bytes(), issuer_key.public_key, [extension(ski), *encoded]), wanted, issuer_key
+    )
+
+
+def sign(to_be_signed: bytes, wanted: Wanted, issuer_key: Signer) -> x509.Certificate:
+    """The certificate over a DER TBSCertificate, by the key of `wanted.above` (a root's own).
+
+    Raises `LintFailed` before anything is signed, or where what was signed is not what was linted.
+    """
+    lint_ca.check(to_be_signed, wanted)
+    above = wanted.key if wanted.above is None else public_key(wanted.above)
+    if keys.spki(issuer_key.public_key) != keys.spki(above):
+        raise LintFailed(["§4.1.1.3: not the key of the certificate above it"])
+    certificate = x509.load_der_x509_certificate(signing.signed(to_be_signed, issuer_key))
+    if certificate.tbs_certificate_bytes != to_be_signed:
+        raise LintFailed(["the signed certificate differs from the linted one"])
+    return certificate

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
+from cryptography import x509
+
 from ca import der, signing
 from ca.issuer import Issuer
 from ca.ports import RevokedEntry, Serial
@@ -48,6 +50,18 @@ def entry(revoked: RevokedEntry) -> bytes:
 def serial_in(encoded: bytes) -> Serial:
     """The serial number of an entry that `entry` made."""
     return Serial(der.read(encoded).children()[0].integer())
+
+
+def entries_of(listed: x509.CertificateRevocationList) -> list[RevokedEntry]:
+    """What a list of ours says, as `entry` was given it."""
+    found = []
+    for one in listed:
+        reason = "unspecified"
+        for extension in one.extensions:
+            if isinstance(extension.value, x509.CRLReason):
+                reason = extension.value.reason.value
+        found.append(RevokedEntry(Serial(one.serial_number), one.revocation_date_utc, reason))
+    return found
 
 
 def sign(

@@ -18,12 +18,13 @@ from ca.errors import LintFailed, RequestRefused
 from ca.issuer import Issuer
 from ca.ports import Serial
 from ca.profiles import Profile
+from ca.signing import PublicKey
 
-_TAGS = [der.INTEGER, *(der.SEQUENCE,) * 5, 0xA3]
+TAGS = [der.INTEGER, *(der.SEQUENCE,) * 5, 0xA3]
 """What follows the version in every certificate here: no unique identifiers. RFC 5280 §4.1.2.8"""
-_KEY_IDENTIFIER = der.oid(ExtensionOID.SUBJECT_KEY_IDENTIFIER.dotted_string)
+KEY_IDENTIFIER = der.oid(ExtensionOID.SUBJECT_KEY_IDENTIFIER.dotted_string)
 _ALTERNATIVE_NAME = der.oid(ExtensionOID.SUBJECT_ALTERNATIVE_NAME.dotted_string)
-_HOLDERS = {_KEY_IDENTIFIER, _ALTERNATIVE_NAME}
+_HOLDERS = {KEY_IDENTIFIER, _ALTERNATIVE_NAME}
 """The extensions that are about the holder; all others are alike in all certificates."""
 _SUBJECT = [names.COUNTRY, names.ORGANIZATION, names.UNIT, names.UNIT, names.COMMON_NAME]
 
@@ -47,41 +48,47 @@ def check(tbs: bytes, profile: Profile, issuer: Issuer, *, successor: bool = Fal
 
 def subject_of(tbs: bytes) -> names.Subject:
     """The subject inside a DER TBSCertificate."""
-    return names.read_subject(_fields(tbs)[4])
+    return names.read_subject(fields_of(tbs)[4])
 
 
 def spki_of(tbs: bytes) -> bytes:
     """The SubjectPublicKeyInfo inside a DER TBSCertificate."""
-    return _fields(tbs)[5].raw
+    return fields_of(tbs)[5].raw
 
 
-def _fields(tbs: bytes) -> list[der.Element]:
+def fields_of(tbs: bytes) -> list[der.Element]:
     """Serial number, signature algorithm, issuer, validity, subject, public key and what follows it."""
     return [one for one in der.read(tbs).expect(der.SEQUENCE).children() if one.tag != 0xA0]
 
 
-def _extensions(tagged: der.Element) -> dict[bytes, bytes]:
+def extensions_of(tagged: der.Element) -> dict[bytes, bytes]:
     """DER Extensions by their DER OIDs, of the `[3]` at the end of a TBSCertificate."""
     extensions = der.read(tagged.content).children()
     return {der.read(one.content, trailing=True).raw: one.raw for one in extensions}
 
 
-def _extension(value: x509.ExtensionType, *, critical: bool = False) -> tuple[bytes, bytes]:
+def written(value: x509.ExtensionType, *, critical: bool = False) -> tuple[bytes, bytes]:
     """DER OID, and the DER Extension with the value as the library writes it."""
     oid = der.oid(value.oid.dotted_string)
     return oid, der.sequence(oid, der.boolean(True) if critical else b"", der.octet_string(value.public_bytes()))
 
 
+def key_identifier(key: der.Element) -> bytes:
+    """The subjectKeyIdentifier that goes with a SubjectPublicKeyInfo, as a DER Extension. RFC 5280 §4.2.1.2 (1)"""
+    own = hashlib.sha1(key.children()[1].content[1:], usedforsecurity=False).digest()
+    return der.sequence(KEY_IDENTIFIER, der.octet_string(der.octet_string(own)))
+
+
 def _findings(
     certificate: x509.Certificate, tbs: bytes, profile: Profile, issuer: Issuer, longest: int
 ) -> Iterable[str]:
-    fields = _fields(tbs)
-    if [one.tag for one in fields] != _TAGS:
+    fields = fields_of(tbs)
+    if [one.tag for one in fields] != TAGS:
         yield "§4.1: not the fields of a certificate here, each once"
         return
     serial, algorithm, issuer_name, validity, encoded, key, tagged = fields
     subject = names.read_attributes(encoded)
-    yield from _envelope(certificate, serial, algorithm, issuer_name, issuer)
+    yield from envelope(certificate, serial, algorithm, issuer_name, subject=issuer.subject_der, key=issuer.public_key)
     yield from _validity(certificate, validity, longest, issuer)
     yield from _subject(subject, profile)
     if len(encoded.children()) != len(subject):
@@ -89,7 +96,7 @@ def _findings(
     yield from _key(certificate, profile, key)
     crl = profile.places.crl(profile.places.listed_in(issuer.name, Serial(certificate.serial_number)))
     alike = _everybodys(profile, issuer.name, issuer.key_identifier, crl)
-    found = _extensions(tagged)
+    found = extensions_of(tagged)
     if changed := found.keys() ^ alike.keys() ^ _HOLDERS:
         which = ", ".join(sorted(der.read_oid(der.read(oid)) for oid in changed))
         yield f"§4.2: extensions are not exactly the profile's: {which}"
@@ -97,34 +104,40 @@ def _findings(
     for oid, (finding, extension) in alike.items():
         if found[oid] != extension:
             yield finding
-    own = hashlib.sha1(key.children()[1].content[1:], usedforsecurity=False).digest()
-    if found[_KEY_IDENTIFIER] != der.sequence(_KEY_IDENTIFIER, der.octet_string(der.octet_string(own))):
+    if found[KEY_IDENTIFIER] != key_identifier(key):
         yield "§4.2.1.2: subjectKeyIdentifier is not the SHA-1 of the key"
     yield from _identity(certificate.extensions, found[_ALTERNATIVE_NAME], subject[-1][2] if subject else "")
 
 
-def _envelope(
-    certificate: x509.Certificate, serial: der.Element, algorithm: der.Element, name: der.Element, issuer: Issuer
-) -> Iterable[str]:
+def envelope(
+    certificate: x509.Certificate, serial: der.Element, algorithm: der.Element, name: der.Element, *, subject: bytes,
+    key: PublicKey,
+) -> Iterable[str]:  # fmt: skip
+    """Version, serial number, and whether issuer and algorithm are those of the CA of this DER `subject` and `key`."""
     if certificate.version is not x509.Version.v3:
         yield "§4.1.2.1: not version 3"
     if len(serial.content) != 20 or serial.content[0] >> 6 != 1:
         yield "§4.1.2.2: the serial number is not one of ours: positive, 20 octets"
-    if algorithm.raw != signing.algorithm(issuer.public_key):
+    if algorithm.raw != signing.algorithm(key):
         yield "§4.1.2.3: not the issuer's signature algorithm"
-    if name.raw != issuer.subject_der:
+    if name.raw != subject:
         yield "§4.1.2.4: the issuer is not the issuer's subject, byte for byte"
 
 
 def _validity(certificate: x509.Certificate, validity: der.Element, longest: int, issuer: Issuer) -> Iterable[str]:
     first, last = certificate.not_valid_before_utc, certificate.not_valid_after_utc
-    if not first < last:
-        yield "§4.1.2.5: the end is not after the beginning"
     if (last - first).days >= longest:
         yield f"§4.1.2.5: longer than the {longest} days it may have"
+    yield from period(certificate, validity, issuer.certificate)
+
+
+def period(certificate: x509.Certificate, validity: der.Element, above: x509.Certificate) -> Iterable[str]:
+    """Order and form of the two times, and whether they are within those of the certificate `above`."""
+    first, last = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    if not first < last:
+        yield "§4.1.2.5: the end is not after the beginning"
     if validity.raw != der.sequence(der.time(first), der.time(last)):
         yield "§4.1.2.5: UTCTime to 2049, GeneralizedTime from 2050, to the second and in Z"
-    above = issuer.certificate
     if first < above.not_valid_before_utc or last > above.not_valid_after_utc:
         yield "§6.1.3: not inside the issuer's own validity"
 
@@ -190,7 +203,7 @@ def _everybodys(profile: Profile, issuer: str, key_identifier: bytes, crl: str) 
         ("§4.2.1.13: not the issuer's CRL alone", x509.CRLDistributionPoints([point]), False),
         ("§4.2.2.1: not the issuer's OCSP and certificate addresses", x509.AuthorityInformationAccess(access), False),
     )
-    extensions = [(finding, _extension(value, critical=critical)) for finding, value, critical in wanted]
+    extensions = [(finding, written(value, critical=critical)) for finding, value, critical in wanted]
     return {oid: (finding, extension) for finding, (oid, extension) in extensions}
 
 
@@ -220,7 +233,7 @@ def _identity(extensions: x509.Extensions, encoded: bytes, common: str) -> Itera
                 yield "NPKI: more than a real name and a VID"
             if not common.startswith(f"{identity.real_name}("):
                 yield "NPKI: the real name is not the one of the common name"
-            if _extension(alternatives)[1] != encoded:
+            if written(alternatives)[1] != encoded:
                 yield "§4.2.1.6: subjectAltName is not written as it is read"
         case _:
             yield "§4.2.1.6: subjectAltName is not the identity alone"

@@ -4,7 +4,7 @@ The store's transactions are the order of effects of issuing (see `docs/architec
 before the real key signs, `complete` is one commit of certificate, status, notices and audit.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -82,6 +82,10 @@ class RevokedEntry:
     reason: str
 
 
+Withdrawn = Callable[[], Mapping[str, RevokedEntry]]
+"""The issuing CAs that the root's list in force revokes, by name: asked before each signature, so it is quick."""
+
+
 class CertificateStore(Protocol):
     """Durable memory of the CA. Every method is one transaction; times are aware UTC."""
 
@@ -120,6 +124,9 @@ class CertificateStore(Protocol):
 
     async def release(self, serial: Serial, at: datetime, by: str) -> Record:
         """Held becomes valid again."""
+
+    async def below(self, issuer: str, now: datetime, after: Serial) -> Sequence[Serial]:
+        """The next of what this issuing CA has issued that is valid or held and not past its end, by serial number."""
 
     async def lapsed(self, held_before: datetime) -> Sequence[Serial]:
         """On hold since before then, and not past their end."""

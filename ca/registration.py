@@ -42,6 +42,8 @@ class RegistrationAuthority:
         self._store = store
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._desk = asyncio.Semaphore(AT_A_TIME)
+        self._withdrawn: set[str] = set()
+        """Revoked issuing CAs of whose certificates none is left, but for what is just being signed: see `_finish`."""
 
     async def enroll(self, wanted: Enrollment, now: datetime) -> Record:
         """The certificate of this request; asked again, the same one.
@@ -68,8 +70,10 @@ class RegistrationAuthority:
             raise RequestConflict("this request has failed; ask under a new id")
         if record.status is not Status.PLANNED:
             return record
-        der = await self._signed(record)
-        return await self._store.complete(record.plan.serial, der, now)
+        serial, issuer = record.plan.serial, record.plan.issuer
+        issued = await self._store.complete(serial, await self._signed(record), now)
+        # Revoked while this one was signed, and the sweep may have passed already.
+        return await self._end_below(issuer, serial, now) if issuer in self.authority.withdrawn() else issued
 
     async def _signed(self, record: Record) -> bytes:
         # RSA and tokens take milliseconds, in which others are answered.
@@ -140,6 +144,24 @@ class RegistrationAuthority:
         for serial in over:
             await self._store.revoke(serial, now, revocation.LAPSED, By.AUTHORITY.value)
         return tuple(over)
+
+    async def withdraw(self, now: datetime) -> int:
+        """Revoke what revoked issuing CAs have issued, each subscriber told; how many. Idempotent, so call it often.
+
+        RFC 5280 §6.1: no path leads through a revoked CA, so none of it is worth anything to a relying party.
+        """
+        revoked = 0
+        for name in self.authority.withdrawn().keys() - self._withdrawn:
+            after = Serial(0)
+            while serials := await self._store.below(name, now, after):
+                await asyncio.gather(*(self._end_below(name, serial, now) for serial in serials))
+                revoked, after = revoked + len(serials), serials[-1]
+            self._withdrawn.add(name)
+        return revoked
+
+    async def _end_below(self, issuer: str, serial: Serial, now: datetime) -> Record:
+        reason = revocation.below(self.authority.withdrawn()[issuer].reason)
+        return await self._store.revoke(serial, now, reason, By.OPERATOR.value)
 
     async def _issued(self, serial: Serial) -> Record:
         record = await self.status(serial)

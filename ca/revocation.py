@@ -37,6 +37,11 @@ MAY_SAY: Final[Mapping[str, frozenset[By]]] = {
 }
 """`certificateHold` has its own verbs; `removeFromCRL` belongs to delta CRLs."""
 
+OF_A_CA: Final = (
+    "cACompromise", "superseded", "cessationOfOperation", "affiliationChanged", "privilegeWithdrawn", "unspecified",
+)  # fmt: skip
+"""Why an issuing CA ends, for the operator to say, in the root's list."""
+
 HOLD_LASTS: Final = timedelta(days=183)
 """Half a year on hold, and it is over."""
 LAPSED: Final = "cessationOfOperation"
@@ -53,3 +58,11 @@ def check(reason: str, by: By) -> None:
 def reasons(by: By) -> tuple[str, ...]:
     """What they may choose from, in the order of the RFC."""
     return tuple(reason for reason, who in MAY_SAY.items() if by in who)
+
+
+def below(reason: str) -> str:
+    """Why what a CA has issued ends, where the CA itself was revoked for `reason`, one of `OF_A_CA`.
+
+    RFC 5280 §5.3.1: cACompromise is said of a CA's own certificate; nothing is said of what lies below it.
+    """
+    return reason if By.OPERATOR in MAY_SAY[reason] else "unspecified"

@@ -10,6 +10,7 @@ examples are learned once: starting a service is cheap enough to do it before ev
 import base64
 import os
 import re
+import shutil
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -74,10 +75,15 @@ class PreparedVault(Vault):
     """Makes and opens the CA once for all tests: sealing keys takes its time on purpose."""
 
     authority: CertificateAuthority | None = None
+    made: Path | None = None
 
     async def open(self, now: datetime) -> CertificateAuthority:
-        if PreparedVault.authority is None:
-            PreparedVault.authority = await super().open(now)
+        if PreparedVault.made is None or not PreparedVault.made.exists():
+            PreparedVault.authority, PreparedVault.made = await super().open(now), self.folder
+        elif not self.files.exists():
+            shutil.copytree(PreparedVault.made, self.folder)
+        assert PreparedVault.authority is not None
+        PreparedVault.authority.withdrawn = self.files.withdrawn
         # What another test's audit trail has recorded is none of this one's time.
         PreparedVault.authority.recorded = self.recorded
         return PreparedVault.authority

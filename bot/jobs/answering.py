@@ -67,6 +67,7 @@ class Answering:
         self._kept: OrderedDict[bytes, Prepared] = OrderedDict()
         self._requests: defaultdict[Serial, set[bytes]] = defaultdict(set)
         self._version = 0
+        self._withdrawn: frozenset[str] = frozenset()
         self._looked_at: datetime | None = None
         self._troubled = False
 
@@ -102,9 +103,11 @@ class Answering:
         """Drop what was said about serials whose status has changed; sign the oldest answers anew."""
         looked_at = self.clock()
         self._version, changed = await self.statuses.changes_after(self._version)
-        if changed is None:
+        withdrawn = frozenset(self.registration.authority.withdrawn())
+        if changed is None or withdrawn != self._withdrawn:
             self._forget_all()
             changed = frozenset()
+        self._withdrawn = withdrawn
         for serial in changed:
             self.forget(serial)
         self._looked_at = looked_at

@@ -103,6 +103,9 @@ class Certificates:
     async def lapsed(self, held_before: datetime) -> Sequence[Serial]:
         return await self._database.read(statuses.lapsed, held_before)
 
+    async def below(self, issuer: str, now: datetime, after: Serial) -> Sequence[Serial]:
+        return await self._database.read(statuses.below, issuer, now, after)
+
     async def by_serial(self, serial: Serial) -> Record | None:
         return await self._database.read(by_serial, serial)
 

@@ -168,6 +168,18 @@ def lapsed(tx: Tx, held_before: datetime) -> list[Serial]:
     return [serial_of(row["serial"]) for row in rows]
 
 
+def below(tx: Tx, issuer: str, now: datetime, after: Serial) -> list[Serial]:
+    """The next of what `issuer` has issued that is valid or held and not past its end, by serial number."""
+    serials = tx.column(
+        "SELECT serial FROM certificates WHERE issuer = :issuer AND serial > :after AND status IN ('valid', 'held')"
+        " AND not_after >= :now ORDER BY serial LIMIT 100",
+        issuer=issuer,
+        after=hex_of(after),
+        now=text_of(now),
+    )
+    return [serial_of(serial) for serial in serials]
+
+
 def changes_after(tx: Tx, version: int) -> tuple[int, frozenset[Serial] | None]:
     """The newest version, and which serials changed since `version`; None when that is too long ago to know."""
     row = tx.one("SELECT min(version) AS oldest, max(version) AS newest FROM status_changes")

@@ -36,6 +36,8 @@ def _conditions(vault: Vault, now: datetime) -> Iterator[Condition]:
         over = until <= now
         yield Condition("root_crl_over" if over else "root_crl", "fault" if over else "warning", {"until": until})
     current = vault.files.issuing()[-1]
+    if current in vault.files.withdrawn():
+        yield Condition("withdrawn", "fault", {"name": current})
     end = vault.files.certificate(current).not_valid_after_utc
     longest = max(profile.days for profile in vault.profiles().values())
     # What it issues may not outlive it (RFC 5280 §6.1.3): its last useful day is that much earlier.

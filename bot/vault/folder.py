@@ -5,7 +5,7 @@ import fcntl
 import os
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +14,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from bot.sealing import sync_folder
 from bot.vault.refusal import VaultRefused
+from ca import crl
+from ca.errors import SignerUnavailable
+from ca.ports import RevokedEntry, Serial
 
 FIRST: Final = "issuing-1"
 
@@ -21,6 +24,7 @@ FIRST: Final = "issuing-1"
 class Folder:
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._withdrawn: tuple[tuple[int, int], Mapping[str, RevokedEntry]] | None = None
 
     def exists(self) -> bool:
         return self.path.exists()
@@ -59,6 +63,24 @@ class Folder:
 
     def root_crl_der(self) -> bytes:
         return (self.path / "root.crl").read_bytes()
+
+    def withdrawn(self) -> Mapping[str, RevokedEntry]:
+        """The issuing CAs that the root's list revokes, as `ca.ports.Withdrawn`. Raises `SignerUnavailable`.
+
+        One look at the file's date and number where nothing has changed; what signs looks each time.
+        """
+        file = self.path / "root.crl"
+        try:
+            stat = file.stat()
+            seen = stat.st_mtime_ns, stat.st_ino
+            if self._withdrawn is None or self._withdrawn[0] != seen:
+                listed = {entry.serial: entry for entry in crl.entries_of(self.root_crl())}
+                serials = {name: Serial(self.certificate(name).serial_number) for name in self.issuing()}
+                self._withdrawn = seen, {name: listed[one] for name, one in serials.items() if one in listed}
+        except (OSError, ValueError) as error:
+            # Who cannot know whether a CA is revoked does not sign as it.
+            raise SignerUnavailable(f"{file} cannot be read ({error}): restore it from the backup") from error
+        return self._withdrawn[1]
 
     def keep_pair(self, name: str, certificate: x509.Certificate, sealed: bytes | None) -> None:
         """NAME.key (unless a token keeps it), then NAME.pem: killed between, the pair before is still the pair."""

@@ -7,6 +7,8 @@ ceremony that dies leaves at worst a sealed key that belongs to nothing, under a
 
 import secrets
 import shutil
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -22,6 +24,7 @@ from bot.vault.refusal import VaultRefused
 from ca import ceremony, crl, keys, order
 from ca.issuer import Issuer, OcspSigner, public_key, same_key
 from ca.order import Order
+from ca.ports import RevokedEntry, Serial
 from ca.profiles import Places, Responder
 from ca.records import RecordSigner
 from ca.signing import Signer, SoftwareKey
@@ -118,18 +121,38 @@ def next_issuing(
     return name
 
 
-def renew_root_crl(folder: Folder, root_signer: Signer, now: datetime) -> None:
-    """The root's next list: the next number, for a year from now."""
+def renew_root_crl(folder: Folder, root_signer: Signer, now: datetime, *also: RevokedEntry) -> None:
+    """The root's next list: the next number, for a year from now, all entries of the one before, and `also`.
+
+    RFC 5280 §3.3: an entry stays at least until its certificate has ended; one a CA, so they stay for good. Of one that
+    stands there already the reason may change, the date does not.
+    """
     root, before = folder.root(), folder.root_crl()
     _refuse_stranger(root, root_signer)
     number = before.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number + 1
+    entries = {entry.serial: entry for entry in crl.entries_of(before)}
+    for entry in also:
+        known = entries.get(entry.serial)
+        entries[entry.serial] = entry if known is None else replace(entry, revoked_at=known.revoked_at)
     # RFC 5280 §5.2.3: a later number is a later list, so its date does not go back either.
-    keep(folder.path / "root.crl", _root_crl(root, root_signer, number, max(now, before.last_update_utc)))
+    at = max(now, before.last_update_utc)
+    keep(folder.path / "root.crl", _root_crl(root, root_signer, number, at, list(entries.values())))
 
 
-def _root_crl(root: x509.Certificate, signer: Signer, number: int, now: datetime) -> bytes:
-    now = now.replace(microsecond=0)
-    return crl.sign(Issuer("root", root, root, signer), (), number=number, this_update=now, next_update=now + ROOT_CRL)
+def revoke_issuing(folder: Folder, name: str, root_signer: Signer, reason: str, now: datetime) -> None:
+    """An issuing CA into the root's list: from then on no process signs a certificate with its key."""
+    with folder.alone():
+        at = max(now, folder.root_crl().last_update_utc).replace(microsecond=0)
+        serial = Serial(folder.certificate(name).serial_number)
+        renew_root_crl(folder, root_signer, now, RevokedEntry(serial, at, reason))
+
+
+def _root_crl(
+    root: x509.Certificate, signer: Signer, number: int, now: datetime, entries: Sequence[RevokedEntry] = ()
+) -> bytes:
+    now, listed = now.replace(microsecond=0), [crl.entry(one) for one in entries]
+    issuer = Issuer("root", root, root, signer)
+    return crl.sign(issuer, listed, number=number, this_update=now, next_update=now + ROOT_CRL)
 
 
 def _refuse_stranger(root: x509.Certificate, signer: Signer) -> None:

@@ -15,6 +15,7 @@ from bot.settings import Settings
 from bot.vault import making
 from bot.vault.folder import Folder, keep
 from bot.vault.keyring import Keyring, open_file
+from bot.vault.members import Member, members
 from bot.vault.passphrases import Ask, passphrase, token_pin
 from bot.vault.refusal import VaultRefused
 from bot.vault.tokens import Token
@@ -118,7 +119,7 @@ class Vault:
     def _authority(self, issuers: list[Issuer]) -> CertificateAuthority:
         return CertificateAuthority(
             issuers[-1], self.profiles(), former=issuers[:-1], blocked=blocked_keys(self.settings),
-            recorded=self.recorded, plan_key=self._plan_key,
+            recorded=self.recorded, plan_key=self._plan_key, withdrawn=self.files.withdrawn,
         )  # fmt: skip
 
     def is_due(self, authority: CertificateAuthority, now: datetime) -> bool:
@@ -158,6 +159,8 @@ class Vault:
         Made where there is none, or where it ends soon. Raises `ca.errors.CaError`.
         """
         issuer = self.files.issuing()[-1]
+        if issuer in self.files.withdrawn():
+            raise VaultRefused("withdrawn", name=issuer)
         name, issuing = f"records-{issuer}", self.files.certificate(issuer)
         with self.files.alone():
             known = self.files.certificate(name) if self.files.has(name) else None
@@ -169,6 +172,9 @@ class Vault:
     def renew_root_crl(self, root_signer: Signer, now: datetime) -> None:
         with self.files.alone():
             making.renew_root_crl(self.files, root_signer, now)
+
+    def revoke_issuing(self, name: str, root_signer: Signer, reason: str, now: datetime) -> None:
+        making.revoke_issuing(self.files, name, root_signer, reason, now)
 
     def open_root(self, file: Path, secret: bytes) -> Signer:
         """The root's key out of the safe. Raises `VaultRefused` when it is another root's, or stays shut."""
@@ -190,6 +196,10 @@ class Vault:
     def root_key_file(self) -> Path:
         """Where the root's key is if it was left where the ceremony put it."""
         return self.root_folder / making.root_key_name(self.files.root())
+
+    def members(self) -> list[Member]:
+        """The authority's own certificates. Raises `VaultRefused`."""
+        return list(members(self.files, Places(self.settings.public_url)))
 
     def in_token(self) -> int:
         """How many of the CA's keys the token has, each found. Raises `ca.errors.CaError`."""
@@ -238,6 +248,6 @@ def _is_due(signer: x509.Certificate, issuing: x509.Certificate, now: datetime) 
     """Whether a signer, whose OCSP answers must not outlive it, is in its last third and a later one can be made; or
     whether it is of the future."""
     end = signer.not_valid_after_utc
-    if signer.not_valid_before_utc > now:  # made under a clock that was wrong
+    if signer.not_valid_before_utc > max(now, issuing.not_valid_before_utc):  # made under a clock that was wrong
         return True
     return end - now < (end - signer.not_valid_before_utc) / 3 and end < issuing.not_valid_after_utc

@@ -275,13 +275,13 @@ def by_hand() -> subprocess.CompletedProcess[str]:
 def test_what_was_kept_is_found_whole_by_both(held: Path, capsys: Said) -> None:
     assert main(CHECK) == 0
     assert (
-        "records 1 to 7 are exactly those of which 4 signed anchors speak (9 records in the export)"
+        "records 1 to 10 are exactly those of which 4 signed anchors speak (12 records in the export)"
         in capsys.readouterr().out
     )
     done = by_hand()
     assert done.returncode == 0, done.stderr
     assert [line.split(" are ")[0] for line in done.stdout.splitlines()] == [
-        "rows 1 to 1", "rows 2 to 2", "rows 3 to 4", "rows 5 to 7",
+        "rows 1 to 4", "rows 5 to 5", "rows 6 to 7", "rows 8 to 10",
     ]  # fmt: skip
     assert not (held / "nothing is here").exists()
 
@@ -295,17 +295,17 @@ def change(row: int, **fields: object) -> Callable[[list[str]], list[str]]:
 
 
 SPOILT: dict[str, tuple[Callable[[list[str]], list[str]], int]] = {
-    "a word": (change(3, act="nothing"), 3),
-    "a time": (change(5, at="2027-01-01T00:00:00.000000Z"), 5),
-    "a row less": (lambda lines: lines[:2] + lines[3:], 3),
+    "a word": (change(6, act="nothing"), 6),
+    "a time": (change(8, at="2027-01-01T00:00:00.000000Z"), 8),
+    "a row less": (lambda lines: lines[:5] + lines[6:], 6),
     "the first row less": (lambda lines: lines[1:], 1),
-    "the last rows less": (lambda lines: lines[:5], 5),
+    "the last rows less": (lambda lines: lines[:8], 8),
     "all rows less": (lambda _: [], 1),
-    "two in another order": (lambda lines: [*lines[:2], lines[3], lines[2], *lines[4:]], 3),
-    "one twice": (lambda lines: [*lines[:2], *lines[1:]], 3),
+    "two in another order": (lambda lines: [*lines[:5], lines[6], lines[5], *lines[7:]], 6),
+    "one twice": (lambda lines: [*lines[:5], *lines[4:]], 6),
     "a row more": (lambda lines: [*lines[:1], *change(0, seq=2)(lines)[:1], *lines[1:]], 2),
     "a blank more": (lambda lines: [lines[0].replace('"seq": 1', '"seq":  1'), *lines[1:]], 1),
-    "a line that is none": (lambda lines: [*lines[:4], "[]\n", *lines[4:]], 5),
+    "a line that is none": (lambda lines: [*lines[:7], "[]\n", *lines[7:]], 8),
 }
 
 
@@ -334,7 +334,7 @@ ALTERED: dict[str, Callable[[list[Anchor]], list[Anchor]]] = {
     "another one's signature": lambda anchors: [*anchors[:-1], replace(anchors[-1], cms=anchors[1].cms)],
     "no signature": lambda anchors: [*anchors[:-1], replace(anchors[-1], cms="AAAA")],
     "no base64": lambda anchors: [*anchors[:-1], replace(anchors[-1], cms="*")],
-    "another row": lambda anchors: [*anchors[:-1], replace(anchors[-1], seq=6)],
+    "another row": lambda anchors: [*anchors[:-1], replace(anchors[-1], seq=9)],
 }
 
 
@@ -356,7 +356,7 @@ def test_copies_one_after_another_and_an_older_copy(held: Path, capsys: Said) ->
     assert main(CHECK) == 0
     (held / ANCHORS).write_text("".join(lines_of(held / ANCHORS)[1:2]), "utf-8")
     assert main(CHECK) == 0
-    assert "records 2 to 2 are exactly those of which 1 signed anchor speaks" in capsys.readouterr().out
+    assert "records 5 to 5 are exactly those of which 1 signed anchor speaks" in capsys.readouterr().out
     assert by_hand().returncode == 0
 
 
@@ -367,17 +367,17 @@ def test_what_was_pruned_is_said_by_a_row(held: Path, kept: Path, tmp_path: Path
         settings = load_settings(None, data=tmp_path / "pruned", ca_key="p-256")
         async with running(settings, Clock(), jobs=False, keys=False) as service:
             now = service.clock() + 120 * DAY
-            await service.database.run(lambda tx: service.audit.prune(tx, now, now, most=3))
+            await service.database.run(lambda tx: service.audit.prune(tx, now, now, most=6))
             return [exported(row) + "\n" async for row in service.audit.rows(service.database)]
 
     left = asyncio.run(prune())
     (held / "export.jsonl").write_text("".join(left), "utf-8")
     assert main(CHECK) == 0
-    assert "records 5 to 7" in capsys.readouterr().out, "of the stretch 3 to 4 a row is gone"
-    assert by_hand().stdout.startswith("rows 5 to 7 are those of")
+    assert "records 8 to 10" in capsys.readouterr().out, "of the stretch 6 to 7 a row is gone"
+    assert by_hand().stdout.startswith("rows 8 to 10 are those of")
     (held / "export.jsonl").write_text("".join(left[1:]), "utf-8")
     assert main(CHECK) == 1
-    assert "Audit record 4" in capsys.readouterr().err
+    assert "Audit record 7" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("missing", ["export.jsonl", "root.cer", ANCHORS])
@@ -396,11 +396,14 @@ def test_files_that_are_something_else(held: Path, capsys: Said) -> None:
     assert "not a root certificate" in capsys.readouterr().err
 
 
-async def test_before_the_first_act(start: Start, held: Path, capsys: Said) -> None:
-    async with start() as outside:
-        await anchoring(outside.service).work()
-        shutil.copy(outside.service.settings.data / ANCHORS, held)
-        root = outside.service.registration.authority.current.root
+async def test_before_the_first_act(prepared: Path, held: Path, capsys: Said) -> None:
+    settings = load_settings(None, data=Path(shutil.copytree(prepared, held / "data")), ca_key="p-256")
+    for file in settings.data.glob("certtalk.sqlite3*"):
+        file.unlink()
+    async with running(settings, Clock(), jobs=False, keys=False) as service:  # nobody has started it yet
+        await anchoring(service).work()
+        shutil.copy(settings.data / ANCHORS, held)
+        root = service.registration.authority.current.root
         (held / "root.cer").write_bytes(root.public_bytes(Encoding.DER))
     (held / "export.jsonl").write_text("", "utf-8")
     assert await asyncio.to_thread(main, CHECK) == 0

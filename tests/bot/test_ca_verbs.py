@@ -192,7 +192,7 @@ def test_typed_at_a_terminal(alone: Path, monkeypatch: pytest.MonkeyPatch, capsy
     answers = iter(["running-keys", "running-keys", "root-in-safe", "root-in-safe"])
     monkeypatch.setattr("sys.stdin.isatty", lambda: True)
     monkeypatch.setattr("builtins.input", lambda _: "yes")
-    monkeypatch.setattr("bot.ca_verbs.getpass.getpass", lambda _: next(answers))
+    monkeypatch.setattr("bot.ca_desk.getpass.getpass", lambda _: next(answers))
     assert main(["ca", "init"]) == 0
     vault = Vault(load_settings(None), secret=b"running-keys")
     assert asyncio.run(vault.open(NOW))

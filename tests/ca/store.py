@@ -102,6 +102,11 @@ class MemoryStore:
         await self.revoke(successor.plan.replaces, at, reason, by)
         return successor
 
+    async def below(self, issuer: str, now: datetime, after: Serial) -> Sequence[Serial]:
+        alive = (r for r in self.records.values() if r.status in {Status.VALID, Status.HELD})
+        serials = (r.plan.serial for r in alive if r.plan.issuer == issuer and r.plan.not_after >= now)
+        return sorted(serial for serial in serials if serial > after)
+
     async def lapsed(self, held_before: datetime) -> Sequence[Serial]:
         held = (r for r in self.records.values() if r.status is Status.HELD)
         return [r.plan.serial for r in held if r.revoked_at is not None and r.revoked_at <= held_before]

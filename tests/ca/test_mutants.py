@@ -277,7 +277,7 @@ def agreeing(tbs: bytes) -> Plan:
     """A plan whose columns were changed together with its bytes, as far as those can be read."""
     changed = replace(plan(), tbs=tbs)
     try:
-        parsed = lint._fields(tbs)
+        parsed = lint.fields_of(tbs)
         subject = str(names.read_subject(parsed[4]))
         return replace(changed, serial=Serial(parsed[0].integer()), subject=subject)
     except (ValueError, IndexError):
