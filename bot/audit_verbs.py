@@ -39,7 +39,7 @@ def add_verbs(verbs: Any, add: Add) -> None:
     consent.add_argument("--terms", action="store_true", help="the text of the terms instead, word for word")
     clock = add("clock", _clock, "say that the clock is right, where records of a wrong one stop everything", within)
     clock.add_argument("--yes", action="store_true", help="really say so; written to the trail")
-    add("anchor", _anchor, "print where the chain ends now, to be kept elsewhere", within)
+    add("anchor", _anchor, "print where the chain ends now, for `verify`; signed ones are in the file", within)
 
 
 async def _verify(arguments: argparse.Namespace, settings: Settings) -> int:

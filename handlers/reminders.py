@@ -38,6 +38,11 @@ def word(t: Texts, kind: str, serial: str, until: datetime, now: datetime, *, ou
     return say(t, "reminder.ahead", ("start:renew", *choices), kind=kind, left=left, until=until)
 
 
+_HOUR_NAMED: Final = re.compile(r"시|:00|\b[ap]\.?m\b", re.IGNORECASE)
+_DAY_NAMED: Final = re.compile(r"일|\bdays?\b", re.IGNORECASE)
+"""A wish told before it is asked which kind it is: a number alone could be either."""
+
+
 class ReminderBook(Protocol):
     async def wishes(self, customer: CustomerId) -> Wishes | None:
         """How this conversation's customer wants to be reminded; None when there is nobody to ask for."""
@@ -89,6 +94,12 @@ class Reminders(Flow):
                 pass
             case "way" if len(self.ways) > 1:
                 pass
+            case _ if (hour := _hour(answer)) is not None and _HOUR_NAMED.search(answer):
+                if hour in HOURS:
+                    return await self._changed(turn, hour=hour)
+                answer = "hour"  # whose question says which there are
+            case _ if _days(answer) and _DAY_NAMED.search(answer):
+                return await self.take_days(turn, answer)
             case _:
                 return Again("not_offered")
         turn.data["open"] = answer

@@ -43,6 +43,17 @@ async def test_days_hour_and_place(house: House, channel: str) -> None:
     assert await wishes(talk) == Wishes((7, 1, 0), hour=15, zone="london")
 
 
+async def test_a_wish_is_told_before_it_is_asked_which_kind_it_is(talk: Talk) -> None:
+    await talk.walk(None)
+    await talk.presses(OPEN, "reminders.what.ask")
+    await talk.says("7일 전에만 알려줘", "reminders.changed", "reminders.what.ask")
+    await talk.says("오전 10시에", "reminders.changed", "reminders.what.ask")
+    await talk.says("밤 11시에", "reminders.hour.ask")
+    await talk.says("저녁 8시", "reminders.changed", "reminders.what.ask")
+    await talk.says("이대로 좋아요", "reminders.done")
+    assert await wishes(talk) == Wishes((7,), hour=20)
+
+
 async def test_leaving_half_way_keeps_what_was_chosen(talk: Talk) -> None:
     await talk.walk(None)
     await talk.presses(OPEN, "reminders.what.ask")
