@@ -1,7 +1,7 @@
 """A clock that showed a far future and is right again: an operator says so, then all goes on."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -15,10 +15,9 @@ from ca import ocsp
 from ca.authority import Enrollment
 from ca.errors import ClockSetBack
 from ca.ports import Serial, SubscriberId
-from tests.outside import Clock, Key
+from tests.outside import NOW, Clock, Key
 
-RIGHT = datetime.now(UTC).replace(microsecond=0)
-"""The verbs look at the real clock."""
+RIGHT = NOW
 FUTURE = RIGHT + timedelta(days=400)
 Said = pytest.CaptureFixture[str]
 
@@ -35,6 +34,8 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick: None) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("bot.cli.logs.configure", lambda _: None)
     monkeypatch.setattr("ca.keys._SCRYPT_N", 1 << 10)
+    for module in ("bot.app", "bot.service"):  # the verbs' clock
+        monkeypatch.setattr(f"{module}.utc_now", Clock(RIGHT))
     monkeypatch.setenv("CERTTALK_DEFAULT_LOCALE", "en")
     monkeypatch.setenv("CERTTALK_CA_KEY", "p-256")
 
