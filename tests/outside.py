@@ -32,8 +32,9 @@ from bot.app import running
 from bot.service import Service
 from bot.settings import Settings, load_settings
 from bot.web.application import Application
+from tests.years import moved
 
-NOW = datetime(2026, 11, 23, 1, tzinfo=UTC)
+NOW = moved(datetime(2026, 11, 23, 1, tzinfo=UTC))
 """Ten in the morning in Korea, a Monday."""
 URL = "http://127.0.0.1:8710"
 _numbers = itertools.count(1)

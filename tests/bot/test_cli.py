@@ -20,6 +20,7 @@ from bot.cli import LOOKING, main
 from bot.settings import load_settings
 from tests.live import Live
 from tests.outside import Clock, Outside
+from tests.years import YEARS
 
 
 @pytest.fixture
@@ -43,15 +44,15 @@ def data(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
 
 def test_reminders_are_shown_queued_and_not_queued_again(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for _ in range(2):
-        assert main(["remind", "preview", "--now", "2027-10-23"]) == 0
+        assert main(["remind", "preview", "--now", f"{2027 + YEARS}-10-23"]) == 0
         said = capsys.readouterr().out
         assert "30 days left" in said
         assert "Nothing was sent" in said
-    assert main(["remind", "run", "--now", "2027-10-23"]) == 0
+    assert main(["remind", "run", "--now", f"{2027 + YEARS}-10-23"]) == 0
     assert "Queued 1 reminder." in capsys.readouterr().out
-    assert main(["remind", "run", "--now", "2027-10-23"]) == 0
+    assert main(["remind", "run", "--now", f"{2027 + YEARS}-10-23"]) == 0
     assert "Queued 0 reminders." in capsys.readouterr().out
-    assert main(["remind", "preview", "--now", "2027-10-22"]) == 0
+    assert main(["remind", "preview", "--now", f"{2027 + YEARS}-10-22"]) == 0
 
 
 @pytest.mark.parametrize("given", ["soon", "2027-13-01", "", "20271"])

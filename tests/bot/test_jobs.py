@@ -20,6 +20,7 @@ from ca.ports import Serial
 from handlers.flow import PageDone
 from handlers.message import CustomerId
 from tests.outside import Browser, Clock, Key, Outside, Start
+from tests.years import moved
 
 KIM = CustomerId("demo:kim")
 
@@ -269,7 +270,7 @@ async def test_reminders_go_out_by_day_once_and_to_every_place(outside: Outside)
     await browser.enrolled()
     await outside.service.delivering.work()
     before = len(await sms_of(outside))
-    day = datetime(2027, 10, 24, tzinfo=UTC)
+    day = moved(datetime(2027, 10, 24, tzinfo=UTC))
     reminding = outside.service.reminding
     for hour in (12, 15, 18, 22):  # 21:00 to 07:00 in Korea
         assert await reminding.remind(day + timedelta(hours=hour)) == []
