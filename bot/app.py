@@ -7,6 +7,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime, timedelta
 
+from bot import profiles
 from bot.bench import KeyBench
 from bot.desk import EmbeddedCounter
 from bot.gateways.adapters import connect
@@ -101,9 +102,14 @@ async def reconcile(registration: RegistrationAuthority, now: datetime, left_for
 
 
 async def note_certificates(vault: Vault, database: Database, audit: AuditTrail, now: datetime) -> None:
-    """Have the audit trail know every certificate of the authority itself."""
+    """Have the audit trail know every certificate of the authority itself, and the profiles in force."""
     found = await asyncio.to_thread(vault.members)
-    await database.run(record, audit, found, now, By.AUTHORITY.value)
+
+    def note(tx: Tx) -> None:
+        record(tx, audit, found, now, By.AUTHORITY.value)
+        profiles.record(tx, audit, vault.settings, now, By.AUTHORITY.value)
+
+    await database.run(note)
 
 
 async def _build(

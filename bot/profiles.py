@@ -1,27 +1,64 @@
 """What an operator decides about issuing, read from files: kinds of certificates, and keys never to be certified.
 
-Both are read when the authority is opened and again when they change; a mistake stops the start and is named.
+Both are read when the authority is opened and again when they change; a mistake stops the start and is named. The audit
+trail keeps what the kinds were at each time, so that a certificate is held against those it was issued under.
 """
 
+import contextlib
+import json
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from importlib.resources import files
+from typing import Any, Final
 
 from bot.settings import Settings
+from bot.storage.audit import AuditTrail
+from bot.storage.database import Tx
+from bot.storage.instants import instant
 from ca.errors import ProfileError
 from ca.profiles import Profile, Responder, parse, parse_responder
+
+RECORDED: Final = "profiles"
+"""Act and subject of the audit rows."""
 
 
 def load_profiles(settings: Settings) -> Mapping[str, Profile]:
     """Subscribers' profiles by name. Raises `ca.errors.ProfileError` that names the fields and the remedies."""
-    return parse(
-        _text(settings),
-        base_url=settings.public_url,
-        organization=settings.ca_name,
-        bank_unit=settings.bank_ou,
-        bank_code=settings.bank_code,
-        crl_partitions=settings.crl_partitions,
-    )
+    return parse(**_given(settings))
+
+
+def record(tx: Tx, audit: AuditTrail, settings: Settings, at: datetime, by: str) -> None:
+    """A row in the audit trail if the profiles, or what enters them of the settings, are others than before."""
+    given, [*_, (_, newest)] = _given(settings), [(at, {}), *_recorded(tx)]
+    if newest != given:
+        audit.append(tx, at, by, RECORDED, RECORDED, given)
+
+
+def in_force(tx: Tx) -> list[tuple[datetime, Mapping[str, Profile]]]:
+    """Since when there were which profiles, oldest first; what today's rules would not take is left out."""
+    found = []
+    for since, given in _recorded(tx):
+        with contextlib.suppress(ProfileError):
+            found.append((since, parse(**given)))
+    return found
+
+
+def _recorded(tx: Tx) -> list[tuple[datetime, dict[str, Any]]]:
+    rows = tx.all("SELECT at, detail FROM audit WHERE subject = :act AND act = :act ORDER BY seq", act=RECORDED)
+    return [(instant(row["at"]), json.loads(row["detail"])) for row in rows]
+
+
+def _given(settings: Settings) -> dict[str, Any]:
+    """The arguments of `ca.profiles.parse`."""
+    return {
+        "text": _text(settings),
+        "base_url": settings.public_url,
+        "organization": settings.ca_name,
+        "bank_unit": settings.bank_ou,
+        "bank_code": settings.bank_code,
+        "crl_partitions": settings.crl_partitions,
+    }
 
 
 def load_responder(settings: Settings) -> Responder:

@@ -1,7 +1,7 @@
 """`certtalk ca lint`: everything ever issued is held against the rules once more, nightly and beside the service.
 
 Own rules always, the issuer's signature included; pkilint (RFC 5280) where it is installed, which the service itself
-never needs. The profile is today's: a certificate from before a change of `profiles.toml` is reported as differing.
+never needs. The profile is the one that was in force when it was issued, as the audit trail has kept it.
 Each is also held against the audit trail, which is keyed: whoever writes into the database alone can neither add one,
 nor exchange its octets, nor make a revoked one valid, without being found.
 """
@@ -9,20 +9,23 @@ nor exchange its octets, nor make a revoked one valid, without being found.
 import json
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 
+from bot import profiles
 from bot.storage.certificates import Certificates
 from bot.storage.database import Database, Row, Tx
 from bot.storage.exporting import Exported
 from bot.vault.members import RECORDED, REVOKED, Member, told
 from ca import lint, lint_ca
 from ca.authority import CertificateAuthority
-from ca.errors import CaError, LintFailed
+from ca.errors import CaError, LintFailed, ProfileError
 from ca.ports import Status
+from ca.profiles import Profile
 
 Judge = Callable[[bytes], Iterator[str]]
 """A DER certificate to what is wrong with it."""
@@ -52,8 +55,12 @@ async def relint(
     for member in own:
         found = [*_member(member), *await database.read(_kept, member)]
         yield Linted(member.name, (*found, *(judge(member.der) if judge else ())))
+    known = await database.read(profiles.in_force)
     async for one in certificates.export():
-        findings = [*_own(one, authority), *_recorded(one, *await database.read(_standing, one.serial))]
+        findings = [
+            *_own(one, authority, _then(known, one.issued_at)),
+            *_recorded(one, *await database.read(_standing, one.serial)),
+        ]
         if judge is not None:
             findings += judge(one.der)
         yield Linted(one.serial, tuple(findings))
@@ -81,14 +88,35 @@ def _member(one: Member) -> Iterator[str]:
         yield f"CertTalk: {error}"
 
 
-def _own(issued: Exported, authority: CertificateAuthority) -> Iterator[str]:
+def _then(known: Sequence[tuple[datetime, Mapping[str, Profile]]], issued_at: datetime) -> list[Mapping[str, Profile]]:
+    """The profiles of that time. A change is recorded by whoever has read it, so those that came next may be meant;
+    before the first record nobody noted any, and it is the first that is taken."""
+    behind = [index for index, (since, _) in enumerate(known) if since <= issued_at]
+    first = behind[-1] if behind else 0
+    return [found for _, found in known[first : first + 2]]
+
+
+def _own(
+    issued: Exported, authority: CertificateAuthority, then: Sequence[Mapping[str, Profile]] = ()
+) -> Iterator[str]:
+    """Against any of the profiles of `then`; against today's where there are none."""
+    found: list[str] = []
+    for profiles_then in then or (authority.profiles,):
+        if not (found := list(_against(issued, authority, profiles_then))):
+            return
+    yield from found
+
+
+def _against(issued: Exported, authority: CertificateAuthority, kinds: Mapping[str, Profile]) -> Iterator[str]:
     try:
+        if issued.profile not in kinds:
+            raise ProfileError(f"profile {issued.profile!r} does not exist; there are {', '.join(kinds)}")
         certificate = x509.load_der_x509_certificate(issued.der)
         for issuer in authority.issuers.values():
             if issuer.certificate.subject == certificate.issuer:
                 certificate.verify_directly_issued_by(issuer.certificate)
                 lint.check(
-                    certificate.tbs_certificate_bytes, authority.profile(issued.profile), issuer,
+                    certificate.tbs_certificate_bytes, kinds[issued.profile], issuer,
                     successor=issued.replaces is not None,
                 )  # fmt: skip
                 break

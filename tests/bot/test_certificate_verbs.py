@@ -98,11 +98,11 @@ def test_anchors_find_a_database_that_was_set_back(
     assert verb(folder, "certificates", "hold", serial) == 0
     assert verb(folder, "audit", "anchor") == 0
     assert verb(folder, "audit", "verify") == 0
-    assert [one.seq for one in read_anchors(folder / ANCHORS)] == [6]
+    assert [one.seq for one in read_anchors(folder / ANCHORS)] == [7]
     assert verb(older, "audit", "verify") == 0, "it proves itself"
     assert verb(older, "audit", "verify", "--anchors", str(folder / ANCHORS)) == 1
-    assert "6" in capsys.readouterr().err
-    forged = (folder / ANCHORS).read_text("utf-8").replace('"seq": 6', '"seq": 2')
+    assert "7" in capsys.readouterr().err
+    forged = (folder / ANCHORS).read_text("utf-8").replace('"seq": 7', '"seq": 2')
     (folder / ANCHORS).write_text(forged + '{"torn', "utf-8")
     assert verb(folder, "audit", "verify") == 1
 
@@ -110,4 +110,4 @@ def test_anchors_find_a_database_that_was_set_back(
 def test_the_trail_as_lines(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert verb(folder, "audit", "export") == 0
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [row["act"] for row in rows] == ["ca_certificate"] * 3 + ["issuing", "issued"]
+    assert [row["act"] for row in rows] == ["ca_certificate"] * 3 + ["profiles", "issuing", "issued"]

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot import relint
+from bot import profiles, relint
 from bot.storage.exporting import Exported
 from ca.authority import CertificateAuthority
 from ca.ports import Record, Serial, Status, SubscriberId
@@ -72,6 +72,23 @@ def test_a_second_opinion() -> None:
 async def test_what_the_counter_hands_out_is_well(outside: Outside) -> None:
     await outside.browser().enrolled()
     assert await findings(outside, relint.pkilint()) == []
+
+
+async def test_profiles_that_changed_leave_what_was_issued_before_well(outside: Outside) -> None:
+    await outside.browser().enrolled()
+    service, authority = outside.service, outside.service.registration.authority
+    elsewhere = service.settings.model_copy(update={"public_url": "https://elsewhere.example"})
+    later = outside.clock() + timedelta(days=1)
+    for _ in range(2):  # written down once
+        await service.database.run(profiles.record, service.audit, elsewhere, later, "ca")
+    assert len(await service.database.read(profiles.in_force)) == 2
+    authority.profiles = profiles.load_profiles(elsewhere)
+    [one] = [one async for one in service.certificates.export()]
+    assert any("§4.2.1.13" in finding for finding in relint._own(one, authority))
+    assert await findings(outside) == []
+    # Issued after that, it is as wrong as it looks.
+    known = await service.database.read(profiles.in_force)
+    assert list(relint._own(one, authority, relint._then(known, later + timedelta(days=1))))
 
 
 async def findings(outside: Outside, judge: relint.Judge | None = None) -> list[str]:
