@@ -11,12 +11,15 @@ import pytest
 
 from bot.gateways.alimtalk_templates import load_templates
 from bot.gateways.notices import BySms, Notice
+from bot.gateways.sms import SmsRefused
 from bot.gateways.sms_provider import ProviderSms
 from bot.jobs.announcing import UNKEPT, put_notice
-from bot.jobs.reaching import LONGEST, TRIES
+from bot.jobs.delivering import Delivering
+from bot.jobs.reaching import LONGEST, TRIES, Reaching
+from bot.storage import outbox
 from ca.revocation import By
 from handlers.bank import BankCustomer
-from handlers.message import Choice
+from handlers.message import Choice, Reply
 from handlers.texts import load_texts
 from tests.providers import DROP, KEY, PFID, SECRET, SENDER, FakeSolapi
 from tests.talking import Clock, House, Talk
@@ -110,6 +113,33 @@ async def test_what_could_not_be_delivered_goes_as_a_text_message_at_night_too(
     assert [kind for kind, _ in solapi.sent] == ["ATA", "LMS"]
     assert "멈췄어요" in list(solapi.messages.values())[-1]["text"]
     assert (await rows(owner.house))[-2:] == [("alimtalk", "sent"), ("sms", "sent")]
+
+
+async def test_where_no_way_leads_there_each_is_tried_once(owner: Talk) -> None:
+    service, tried = owner.service, list[str]()
+
+    class Refusing:
+        def __init__(self, way: str) -> None:
+            self.way = way
+
+        async def send(self, customer: BankCustomer, notice: Notice) -> bool:
+            tried.append(self.way)
+            raise SmsRefused("not there")
+
+    ways = ("alimtalk", "email", "sms")
+    gateways: Any = {way: Refusing(way) for way in ways}
+    reaching = Reaching(service.database, service.sealer, service.bank, gateways, ways, {}, service.clock)
+    delivering = Delivering(
+        service.database, service.sealer, service.delivering.sms, service.clock, {outbox.REACH: reaching.deliver}
+    )
+    [record] = await owner.certificates()
+    reply = Reply("notice.held", "개인용 인증서가 멈췄어요.")
+    for _ in range(2):  # asked for twice, told once
+        await reaching.reach("held:1", record.plan.subscriber, TEXTS["ko"], reply, {}, calm=False)
+    for _ in range(4):
+        await delivering.work()
+    assert tried == list(ways)
+    assert (await rows(owner.house))[-3:] == [("alimtalk", "sent"), ("email", "sent"), ("sms", "dead")]
 
 
 async def test_without_a_registered_template_a_text_message(owner: Talk, solapi: FakeSolapi) -> None:
