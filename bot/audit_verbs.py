@@ -2,10 +2,8 @@
 
 import argparse
 import asyncio
-import base64
 import json
 import sys
-import textwrap
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -124,6 +122,7 @@ async def _consent(arguments: argparse.Namespace, settings: Settings) -> int:
     from bot import consent
     from bot.app import running
     from bot.ca_desk import asking
+    from ca import keys
 
     every = load_texts()
     texts = every[settings.default_locale]
@@ -143,7 +142,7 @@ async def _consent(arguments: argparse.Namespace, settings: Settings) -> int:
         now = service.registration.authority.recorded.after(service.clock())
         signer = await asyncio.to_thread(service.vault.records, now)
         signed = await asyncio.to_thread(signer.sign, consent.written(fields), now)
-    print("-----BEGIN CMS-----", *textwrap.wrap(base64.b64encode(signed).decode(), 64), "-----END CMS-----", sep="\n")
+    sys.stdout.write(keys.pem("CMS", signed).decode())
     return 0
 
 

@@ -48,16 +48,15 @@ def add_verbs(verbs: Any, add: Add) -> None:
 
 async def init_authority(arguments: argparse.Namespace, settings: Settings) -> int:
     from bot.app import is_used
-    from bot.gateways.adapters import connect
+    from bot.gateways.adapters import connect, named
     from bot.profiles import load_responder
     from bot.vault import Vault, VaultRefused
     from bot.vault.passphrases import long_enough, passphrase_file
 
     desk = Desk(arguments, settings)
-    for name in ("bank", "sms"):
-        # The note in the trail needs the whole service: what cannot be loaded is said before anything is made.
-        if not settings.demo and getattr(settings, name):
-            connect(settings, name)
+    # The note in the trail needs the whole service: what cannot be loaded is said before anything is made.
+    for name in named(settings):
+        connect(settings, name)
     if desk.vault.files.exists():
         raise VaultRefused("exists", path=desk.vault.folder)
     if await is_used(settings):

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
-from bot.gateways.adapters import adapter, templates_of
+from bot.gateways.adapters import adapter, named, templates_of
 from bot.learning import keeping
 from bot.sealing import SealingError
 from bot.settings import ENV_FILE, Settings, SettingsError, is_loopback, unknown_settings
@@ -101,13 +101,12 @@ def unknown_names(env_file: Path = ENV_FILE) -> list[Finding]:
 
 def _adapters(settings: Settings) -> Iterator[Finding]:
     """Whether the functions named by the settings can be loaded; they are not called, which would connect."""
-    for name in ("bank", "sms"):
-        if not settings.demo and getattr(settings, name):
-            try:
-                adapter(settings, name)
-            except SettingsError as error:
-                problem = error.problems[0]
-                yield Finding("settings", "fault", "adapter_broken", {"name": problem.name, **problem.params})
+    for name in named(settings):
+        try:
+            adapter(settings, name)
+        except SettingsError as error:
+            problem = error.problems[0]
+            yield Finding("settings", "fault", "adapter_broken", {"name": problem.name, **problem.params})
 
 
 def _configuration(settings: Settings, env_file: Path) -> Iterator[Finding]:

@@ -30,8 +30,8 @@ def load_profiles(settings: Settings) -> Mapping[str, Profile]:
 
 def record(tx: Tx, audit: AuditTrail, settings: Settings, at: datetime, by: str) -> None:
     """A row in the audit trail if the profiles, or what enters them of the settings, are others than before."""
-    given, [*_, (_, newest)] = _given(settings), [(at, {}), *_recorded(tx)]
-    if newest != given:
+    given, before = _given(settings), _recorded(tx)
+    if not before or before[-1][1] != given:
         audit.append(tx, at, by, RECORDED, RECORDED, given)
 
 

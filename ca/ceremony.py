@@ -22,7 +22,6 @@ from ca.certificate import (
     tbs,
 )
 from ca.errors import LintFailed
-from ca.issuer import public_key
 from ca.lint_ca import Kind, Wanted
 from ca.profiles import Places, day_begins
 from ca.signing import PublicKey, Signer
@@ -177,8 +176,7 @@ def sign(to_be_signed: bytes, wanted: Wanted, issuer_key: Signer) -> x509.Certif
     Raises `LintFailed` before anything is signed, or where what was signed is not what was linted.
     """
     lint_ca.check(to_be_signed, wanted)
-    above = wanted.key if wanted.above is None else public_key(wanted.above)
-    if keys.spki(issuer_key.public_key) != keys.spki(above):
+    if keys.spki(issuer_key.public_key) != keys.spki(wanted.signed_with):
         raise LintFailed(["§4.1.1.3: not the key of the certificate above it"])
     certificate = x509.load_der_x509_certificate(signing.signed(to_be_signed, issuer_key))
     if certificate.tbs_certificate_bytes != to_be_signed:

@@ -51,10 +51,15 @@ class Wanted:
     places: Places | None = None
     """Where relying parties find us; an issuing CA points there."""
 
+    @property
+    def signed_with(self) -> PublicKey:
+        """The key of the certificate above it; a root's own."""
+        return self.key if self.above is None else public_key(self.above)
+
 
 def check(tbs: bytes, wanted: Wanted) -> x509.Certificate:
     """The parsed certificate of a TBS that breaks no rule (its signature is void). Raises `LintFailed` with all."""
-    above = wanted.key if wanted.above is None else public_key(wanted.above)
+    above = wanted.signed_with
     void = signing.assemble(tbs, signing.algorithm(above), bytes(8))
     try:
         der.require_strict(tbs)

@@ -22,6 +22,11 @@ from handlers.hours import Hours
 from handlers.texts import Texts
 
 
+def named(settings: Settings) -> list[str]:
+    """Of `bank` and `sms` those for which the settings name a function; the demo uses none."""
+    return [name for name in ("bank", "sms") if not settings.demo and getattr(settings, name)]
+
+
 def adapter(settings: Settings, name: str) -> Callable[[Settings], Any]:
     """The function named by the setting `name` (`bank` or `sms`). Raises `SettingsError`."""
     module, _, function = getattr(settings, name).partition(":")

@@ -37,8 +37,9 @@ from handlers.effects import (
 from handlers.talk import TurnRecord
 
 SMS = "sms"
-AGREED = "terms accepted"
 """The outbox kind of a text message; its payload is sealed under this purpose."""
+AGREED = "terms accepted"
+"""The act of the audit row."""
 
 
 def sms_payload(sealer: Sealer, key: str, phone: str, text: str) -> bytes:

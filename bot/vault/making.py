@@ -7,7 +7,7 @@ ceremony that dies leaves at worst a sealed key that belongs to nothing, under a
 
 import secrets
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -82,10 +82,8 @@ def make_ocsp(
     now: datetime,
 ) -> OcspSigner:  # fmt: skip
     """The next OCSP signer of `issuer`."""
-    fresh = keyring.make(wanted.key, f"certtalk ocsp-{issuer}")
-    certificate = ceremony.make_ocsp_signer(issuing, signer, fresh.signer.public_key, now, days=wanted.days)
-    folder.keep_pair(f"ocsp-{issuer}", certificate, fresh.sealed)
-    return OcspSigner(certificate, fresh.signer)
+    make = ceremony.make_ocsp_signer
+    return OcspSigner(*_signer(make, folder, f"ocsp-{issuer}", issuing, signer, keyring, wanted, now))
 
 
 def make_records(
@@ -93,10 +91,20 @@ def make_records(
     now: datetime,
 ) -> RecordSigner:  # fmt: skip
     """The next record signer of `issuer`."""
-    fresh = keyring.make(wanted.key, f"certtalk records-{issuer}")
-    certificate = ceremony.make_record_signer(issuing, signer, fresh.signer.public_key, now, days=wanted.days)
-    folder.keep_pair(f"records-{issuer}", certificate, fresh.sealed)
-    return RecordSigner(certificate, issuing, fresh.signer)
+    make = ceremony.make_record_signer
+    certificate, key = _signer(make, folder, f"records-{issuer}", issuing, signer, keyring, wanted, now)
+    return RecordSigner(certificate, issuing, key)
+
+
+def _signer(
+    make: Callable[..., x509.Certificate], folder: Folder, name: str, issuing: x509.Certificate, signer: Signer,
+    keyring: Keyring, wanted: Responder, now: datetime,
+) -> tuple[x509.Certificate, Signer]:  # fmt: skip
+    """A fresh pair of this name: `make` is the ceremony of its certificate below `issuing`, whose key is `signer`."""
+    fresh = keyring.make(wanted.key, f"certtalk {name}")
+    certificate = make(issuing, signer, fresh.signer.public_key, now, days=wanted.days)
+    folder.keep_pair(name, certificate, fresh.sealed)
+    return certificate, fresh.signer
 
 
 def next_issuing(
