@@ -134,11 +134,14 @@ def pick(text: str, options: Sequence[tuple[str, str]], *, exactly: bool = False
     return next((found[0] for found in (longest, within) if len(found) == 1), None)
 
 
-def _plain(text: str) -> str:
-    """Full-width digits, every dash and every blank made plain; nothing of an overlong text."""
-    if len(text) > LONGEST:
-        return ""
+def plain(text: str) -> str:
+    """Full-width digits, every dash and every blank made plain: what numbers are read from, and refused in."""
     return " ".join(unicodedata.normalize("NFKC", text).translate(_DASHES).split())
+
+
+def _plain(text: str) -> str:
+    """The same; nothing of an overlong text."""
+    return "" if len(text) > LONGEST else plain(text)
 
 
 def _numbers(shape: re.Pattern[str], plain: str) -> list[str]:

@@ -4,8 +4,9 @@
 """
 
 import re
-import unicodedata
 from typing import Final
+
+from handlers import forgiving
 
 _HIDDEN: Final = "****"
 SECRET: Final = "••••••"  # noqa: S105 - stands for one
@@ -58,7 +59,6 @@ def text(said: str) -> str:
     return _DIGITS.sub(lambda m: "".join("*" if c.isdecimal() else c for c in m[0]), said)
 
 
-_HYPHENS: Final = str.maketrans(dict.fromkeys("‐‑‒–—―−", "-"))
 _RESIDENT: Final = re.compile(r"(?<!\d)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01]) ?- ?[1-8]\d{6}(?!\d)")
 _GIVEN_AWAY: Final = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY"
@@ -70,7 +70,7 @@ _GIVEN_AWAY: Final = re.compile(
 
 def resident_number(said: str) -> bool:
     """Whether a resident registration number is in it, as it is written: a date of birth, a hyphen, seven digits."""
-    return _RESIDENT.search(unicodedata.normalize("NFKC", said).translate(_HYPHENS)) is not None
+    return _RESIDENT.search(forgiving.plain(said)) is not None
 
 
 def gives_away(said: str) -> bool:

@@ -55,8 +55,12 @@ async def test_what_is_no_account(talk: Talk) -> None:
 
 
 @pytest.mark.parametrize(
-    "said", ["900101-1234567", "주민번호 900101 - 1234567이에요", "９００１０１－１２３４５６７", "900101–2234567"]
-)
+    "said",
+    [
+        "900101-1234567", "주민번호 900101 - 1234567이에요", "９００１０１－１２３４５６７", "900101–2234567",
+        "900101-\u200b1234567", "900101·1234567", "900101\u00a0-\u00a01234567",
+    ],
+)  # fmt: skip
 async def test_a_resident_number_is_no_account_and_is_not_kept(talk: Talk, said: str) -> None:
     await talk.walk("account")
     await talk.says(said, "identity.account.error.resident", "identity.account.ask", at="enroll.account")
